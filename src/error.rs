@@ -1,0 +1,210 @@
+//! The one error type of the core: what was expected, what was found, and where.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What went wrong, with the numbers that a reader needs to act on it.
+///
+/// [`ErrorKind::code`] gives the name that JavaScript sees as `error.code`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The input ended where more was expected.
+    SnapshotTruncated {
+        /// What should have followed, e.g. `a number in "nodes"`.
+        expected: String,
+    },
+    /// A byte that cannot stand where it stands.
+    SnapshotSyntax {
+        /// What should have stood there.
+        expected: String,
+        /// What stood there, printable.
+        found: String,
+    },
+    /// Well-formed JSON that does not describe a V8 heap snapshot.
+    SnapshotSchema {
+        /// What a snapshot has there.
+        expected: String,
+        /// What this one has.
+        found: String,
+    },
+    /// The header's count and the array's length differ.
+    SnapshotCount {
+        /// `nodes`, `edges`, `strings`, ...
+        section: &'static str,
+        /// What the header declares.
+        declared: u64,
+        /// What the array holds.
+        found: u64,
+    },
+    /// An index that points outside its table.
+    SnapshotIndex {
+        /// Which field held it, e.g. `edge to_node`.
+        field: &'static str,
+        /// The index found.
+        index: u64,
+        /// One past the largest index allowed.
+        limit: u64,
+    },
+    /// A part of the input is larger than any real snapshot's.
+    SnapshotLimit {
+        /// Which part.
+        what: &'static str,
+        /// The largest size accepted.
+        limit: u64,
+    },
+    /// Memory for the graph could not be had.
+    OutOfMemory {
+        /// How much was asked for, in bytes.
+        bytes: u64,
+    },
+    /// The operating system refused.
+    Io {
+        /// What was being done, e.g. `open`.
+        operation: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// The system's own words.
+        message: String,
+    },
+    /// An option has a value that it cannot have.
+    InvalidArg {
+        /// The option's name.
+        name: &'static str,
+        /// What it must be.
+        expected: String,
+        /// What it was.
+        found: String,
+    },
+    /// The feature does not work on this platform or runtime.
+    Unsupported {
+        /// Which feature.
+        feature: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// The caller gave up before the work was done.
+    Cancelled,
+    /// A defect of Heapwarden itself; please report it.
+    Internal {
+        /// What was violated.
+        message: String,
+    },
+}
+
+impl ErrorKind {
+    /// The stable `error.code` of this kind.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::SnapshotTruncated { .. } => "HEAPWARDEN_ERR_SNAPSHOT_TRUNCATED",
+            Self::SnapshotSyntax { .. } => "HEAPWARDEN_ERR_SNAPSHOT_SYNTAX",
+            Self::SnapshotSchema { .. } => "HEAPWARDEN_ERR_SNAPSHOT_SCHEMA",
+            Self::SnapshotCount { .. } => "HEAPWARDEN_ERR_SNAPSHOT_COUNT",
+            Self::SnapshotIndex { .. } => "HEAPWARDEN_ERR_SNAPSHOT_INDEX",
+            Self::SnapshotLimit { .. } => "HEAPWARDEN_ERR_SNAPSHOT_LIMIT",
+            Self::OutOfMemory { .. } => "HEAPWARDEN_ERR_OUT_OF_MEMORY",
+            Self::Io { .. } => "HEAPWARDEN_ERR_IO",
+            Self::InvalidArg { .. } => "HEAPWARDEN_ERR_INVALID_ARG",
+            Self::Unsupported { .. } => "HEAPWARDEN_ERR_UNSUPPORTED",
+            Self::Cancelled => "HEAPWARDEN_ERR_CANCELLED",
+            Self::Internal { .. } => "HEAPWARDEN_ERR_INTERNAL",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SnapshotTruncated { expected } => {
+                write!(f, "snapshot ends early: expected {expected}, found end of input")
+            }
+            Self::SnapshotSyntax { expected, found } => {
+                write!(f, "not a heap snapshot: expected {expected}, found {found}")
+            }
+            Self::SnapshotSchema { expected, found } => {
+                write!(f, "unknown snapshot layout: expected {expected}, found {found}")
+            }
+            Self::SnapshotCount { section, declared, found } => {
+                write!(f, "snapshot header declares {declared} {section}, found {found}")
+            }
+            Self::SnapshotIndex { field, index, limit } => {
+                write!(f, "{field} out of range: expected less than {limit}, found {index}")
+            }
+            Self::SnapshotLimit { what, limit } => {
+                write!(f, "{what} is larger than any heap snapshot's: expected at most {limit}")
+            }
+            Self::OutOfMemory { bytes } => write!(f, "could not allocate {bytes} bytes"),
+            Self::Io { operation, path, message } => {
+                write!(f, "cannot {operation} {}: {message}", path.display())
+            }
+            Self::InvalidArg { name, expected, found } => {
+                write!(f, "{name}: expected {expected}, found {found}")
+            }
+            Self::Unsupported { feature, reason } => {
+                write!(f, "{feature} is not available here: {reason}")
+            }
+            Self::Cancelled => write!(f, "cancelled"),
+            Self::Internal { message } => write!(f, "internal error: {message}"),
+        }
+    }
+}
+
+/// An [`ErrorKind`] and, for parsed input, the byte offset at which it was noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    kind: ErrorKind,
+    offset: Option<u64>,
+}
+
+impl Error {
+    /// An error that belongs to no place in an input.
+    pub fn new(kind: ErrorKind) -> Self {
+        Self { kind, offset: None }
+    }
+
+    /// An error noticed at `offset` bytes from the start of the input.
+    pub fn at(kind: ErrorKind, offset: u64) -> Self {
+        Self { kind, offset: Some(offset) }
+    }
+
+    /// An operating-system error on `path`.
+    pub fn io(operation: &'static str, path: &Path, error: &std::io::Error) -> Self {
+        Self::new(ErrorKind::Io { operation, path: path.to_path_buf(), message: error.to_string() })
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// Bytes from the start of the input, where the input is what is wrong.
+    pub fn offset(&self) -> Option<u64> {
+        self.offset
+    }
+
+    /// The stable `error.code`.
+    pub fn code(&self) -> &'static str {
+        self.kind.code()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind)?;
+        match self.offset {
+            Some(offset) => write!(f, " (at byte {offset})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self::new(kind)
+    }
+}
+
+/// The core's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,4 @@
+//! Heapwarden's core.
+
+pub mod error;
+pub mod units;
