@@ -1,4 +1,20 @@
-//! Heapwarden's core.
+//! Heapwarden's core: from readings of a process's memory to a verdict, and from a heap snapshot to the line that leaks.
+//!
+//! Two flows, one direction each; they meet in [`monitor`]:
+//!
+//! ```text
+//!  readings -> sample -> series -> verdict -> alert
+//!  V8 snapshot bytes -> snapshot -> graph -> analysis -> report
+//! ```
+//!
+//! The core knows nothing of Node: `cargo test --no-default-features` builds and tests it without. The Node-API shell
+//! is `ffi`, behind the default feature `node`, and is the only place with `unsafe`.
+
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod error;
+pub mod sample;
+pub mod series;
 pub mod units;
+pub mod verdict;
