@@ -13,7 +13,10 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod alert;
+pub mod config;
 pub mod error;
+pub mod monitor;
 pub mod sample;
 pub mod series;
 pub mod units;

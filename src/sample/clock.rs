@@ -69,19 +69,24 @@ impl Clock {
     ///
     /// A tick that takes longer than the interval is followed by the next one that is still due: ticks are skipped,
     /// never bunched. A tick that panics is dropped, and the clock goes on.
-    pub fn start(interval: Duration, mut tick: impl FnMut(&Ticker) + Send + 'static) -> std::io::Result<Self> {
+    pub fn start(
+        interval: Duration,
+        mut tick: impl FnMut(&Ticker) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let ticker = Ticker { shared: Arc::default() };
         let handle = ticker.clone();
-        let thread = std::thread::Builder::new().name("heapwarden".into()).stack_size(256 * 1024).spawn(move || {
-            let mut due = Instant::now() + interval;
-            while handle.shared.wait(due, false) {
-                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tick(&handle)));
-                let now = Instant::now();
-                while due <= now {
-                    due += interval.max(Duration::from_millis(1));
+        let thread = std::thread::Builder::new().name("heapwarden".into()).stack_size(256 * 1024).spawn(
+            move || {
+                let mut due = Instant::now() + interval;
+                while handle.shared.wait(due, false) {
+                    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tick(&handle)));
+                    let now = Instant::now();
+                    while due <= now {
+                        due += interval.max(Duration::from_millis(1));
+                    }
                 }
-            }
-        })?;
+            },
+        )?;
         Ok(Self { ticker, thread: Some(thread) })
     }
 

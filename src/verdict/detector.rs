@@ -150,7 +150,13 @@ impl Track {
         let growth = trend.slope * span;
         let first = trend.at(0.0).max(0.0);
         // Few floors are little proof: they must then show more growth.
-        let doubt = if n < 8 { 4.0 } else if n < 12 { 2.0 } else { 1.0 };
+        let doubt = if n < 8 {
+            4.0
+        } else if n < 12 {
+            2.0
+        } else {
+            1.0
+        };
         let effect = doubt * MIN_BYTES.max(MIN_SHARE * first);
         let (smallest, late) = steps(&self.points, &mut self.scratch);
         // With few floors even a perfect rise cannot reach the usual z; then it has to be perfect.
@@ -283,8 +289,10 @@ mod tests {
             let at = UnixMillis(10_000 * (i as u64 + 1));
             detector.on_major_gc(&MajorGc { at, used: Bytes(used), external: Bytes(MIB) });
             let heap = HeapFigures { used: Bytes(used), limit: Bytes(2048 * MIB), ..HeapFigures::default() };
-            verdict =
-                detector.on_sample(&Sample { reading: Reading { at, heap, ..Reading::default() }, ..Sample::default() });
+            verdict = detector.on_sample(&Sample {
+                reading: Reading { at, heap, ..Reading::default() },
+                ..Sample::default()
+            });
             if verdict.status == Status::Leak {
                 leak.get_or_insert(i);
             }
@@ -294,7 +302,8 @@ mod tests {
 
     /// A repeatable stand-in for noise, between 0 and 1.
     fn noise(i: u64) -> f64 {
-        (i.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 11) as f64
+        (i.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 11)
+            as f64
             / (1u64 << 53) as f64
     }
 
