@@ -16,7 +16,10 @@
 pub mod alert;
 pub mod config;
 pub mod error;
+#[cfg(feature = "node")]
+mod ffi;
 pub mod monitor;
+pub mod report;
 pub mod sample;
 pub mod series;
 pub mod units;

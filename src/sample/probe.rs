@@ -14,7 +14,7 @@ const RING: u64 = 256;
 /// How fresh the heap figures of a reading are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Freshness {
-    /// A number that rises with each publication.
+    /// How many refreshes there were.
     pub generation: u64,
     /// How long ago the last one was.
     pub age: Micros,
@@ -54,7 +54,7 @@ pub struct Probe {
     limit: AtomicU64,
     /// Microseconds since `epoch` of the last publication.
     published: AtomicU64,
-    /// How many publications there were.
+    /// How many refreshes there were.
     generation: AtomicU64,
     minor: AtomicU64,
     major: AtomicU64,
@@ -107,7 +107,9 @@ impl Probe {
         }
         self.published.store(self.nanos() / 1000, Ordering::Relaxed);
         self.version.store(version.wrapping_add(2), Ordering::Release);
-        self.generation.fetch_add(1, Ordering::Release);
+        if channel == Channel::Refresh {
+            self.generation.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// Records one garbage collection. To be called on the isolate's thread only.
@@ -158,7 +160,7 @@ impl Probe {
         }
     }
 
-    /// A number that rises with each publication, to see whether one arrived.
+    /// How many refreshes there were, to see whether one arrived.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
@@ -228,7 +230,7 @@ mod tests {
         probe.publish(HeapFigures { array_buffers: Bytes(0), ..figures(9) }, Channel::Hook);
         let (now, freshness) = probe.figures();
         assert_eq!((now.used, now.array_buffers), (Bytes(9), Bytes(7)));
-        assert_eq!(freshness.generation, 2);
+        assert_eq!(freshness.generation, 1);
     }
 
     #[test]

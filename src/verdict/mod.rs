@@ -10,12 +10,12 @@ mod trend;
 pub use detector::{Detector, FloorDetector, Limits};
 pub use trend::{Trend, mann_kendall_z, theil_sen};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::units::{Bytes, UnixMillis};
 
 /// What the counters say of the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Too young to judge.
@@ -30,7 +30,7 @@ pub enum Status {
 }
 
 /// Which memory grows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Nothing.
@@ -45,7 +45,7 @@ pub enum Kind {
 }
 
 /// The numbers behind a verdict, so that a person can check it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// Post-GC floors that the judgement rests on.
@@ -67,7 +67,7 @@ pub struct Evidence {
 }
 
 /// What the counters say, since when, and when it ends.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
     /// The claim.

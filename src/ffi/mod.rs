@@ -1,0 +1,11 @@
+//! The outside world: V8, the operating system, Node-API. The only folder with `unsafe`; nothing imports it.
+//!
+//! - [`v8`]: V8's exported C++ functions, found at run time by their mangled names.
+//! - [`os`]: resident set, control groups, named pipes.
+//! - [`node`]: the `#[napi]` shells: convert in, call the core, convert out.
+
+#![allow(unsafe_code)]
+
+mod node;
+mod os;
+mod v8;

@@ -1,0 +1,290 @@
+//! `MemoryMonitor`'s native half: the clock, the hooks and the record.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use napi::bindgen_prelude::{Env, Function};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Status, sys};
+use napi_derive::napi;
+use serde::Serialize;
+
+use super::{to_json, to_napi};
+use crate::alert::Alert;
+use crate::config::MonitorConfig;
+use crate::ffi::os::{PublishedRss, process_source};
+use crate::ffi::v8::{self, GcHooks, Interrupter};
+use crate::monitor::Monitor;
+use crate::report::SampleRecord;
+use crate::sample::{Channel, Clock, GcKind, HeapFigures, Probe, ProcessSource, Ticker};
+use crate::units::{Bytes, UnixMillis};
+
+/// Longest time that a tick waits for the JavaScript thread to publish fresh figures.
+const ANSWER: Duration = Duration::from_millis(100);
+/// Events kept for a JavaScript thread that does not come to fetch them; the oldest sample goes first.
+const OUTBOX: usize = 256;
+
+/// Calls JavaScript without arguments; one call waits at most, and it never keeps the process alive.
+type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 1>;
+
+/// What JavaScript is told.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Event {
+    Sample { r#type: &'static str, sample: SampleRecord },
+    Alert(Alert),
+}
+
+/// The part that both threads use.
+struct Core {
+    probe: Arc<Probe>,
+    rss: Arc<PublishedRss>,
+    state: Mutex<State>,
+}
+
+struct State {
+    monitor: Monitor,
+    source: Box<dyn ProcessSource>,
+    outbox: VecDeque<Event>,
+}
+
+impl Core {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held leaves figures that the next sample overwrites.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one sample and puts what follows from it into the outbox.
+    fn observe(&self) {
+        let mut state = self.lock();
+        let State { monitor, source, outbox } = &mut *state;
+        let process = source.read();
+        let mut alerts = [None; crate::alert::MOST];
+        let mut count = 0;
+        let sample = monitor.observe(&self.probe, process, UnixMillis::now(), |alert| {
+            alerts[count] = Some(alert);
+            count += 1;
+        });
+        let sample = Event::Sample { r#type: "sample", sample: SampleRecord::from(&sample) };
+        for event in std::iter::once(sample).chain(alerts.into_iter().flatten().map(Event::Alert)) {
+            if outbox.len() == OUTBOX {
+                let oldest = outbox.iter().position(|e| matches!(e, Event::Sample { .. })).unwrap_or(0);
+                outbox.remove(oldest);
+            }
+            outbox.push_back(event);
+        }
+    }
+}
+
+/// What exists only between `start` and `stop`. Dropped on the JavaScript thread: first the clock, whose thread is
+/// joined, then the hooks.
+struct Running {
+    clock: Clock,
+    /// Held so that dropping `Running` releases it after the clock's thread, the only caller, is gone.
+    _wake: Arc<Wake>,
+    _hooks: Option<GcHooks>,
+}
+
+type Slot = Rc<RefCell<Option<Running>>>;
+
+/// Runs when the environment goes away before `stop` was called: the process ends, or a worker is terminated.
+///
+/// # Safety
+///
+/// Called by Node-API only, with a pointer to the slot that `start` registered and `stop` did not take back.
+unsafe extern "C" fn on_teardown(slot: *mut c_void) {
+    // SAFETY: `slot` came from `Rc::into_raw` in `start`; Node calls a cleanup hook once and forgets it, and `stop` takes
+    // the hook back before it releases the reference, so this reference is released here or there, never twice. Node
+    // runs hooks on the environment's own thread.
+    let slot = unsafe { Rc::from_raw(slot.cast_const().cast::<RefCell<Option<Running>>>()) };
+    // Nothing may unwind into Node; a slot that is borrowed at this point would mean a stop under way.
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        if let Ok(mut slot) = slot.try_borrow_mut() {
+            slot.take();
+        }
+    }));
+}
+
+/// The native half of `MemoryMonitor`.
+#[napi]
+pub struct NativeMonitor {
+    core: Arc<Core>,
+    config: MonitorConfig,
+    use_bridge: bool,
+    rss_source: &'static str,
+    slot: Slot,
+}
+
+#[napi]
+impl NativeMonitor {
+    /// A monitor that is not started; figures come through the bridge, or from `refresh` where it is not used.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(
+        use_bridge: bool,
+        interval_ms: Option<f64>,
+        alert_threshold_mb: Option<f64>,
+        max_samples: Option<f64>,
+    ) -> napi::Result<Self> {
+        let config = MonitorConfig::from_numbers(interval_ms, alert_threshold_mb, max_samples)
+            .map_err(|error| to_napi(&error))?;
+        let probe = Arc::new(Probe::new());
+        let rss = Arc::new(PublishedRss::default());
+        let (source, rss_source) = process_source(&rss);
+        let state =
+            State { monitor: Monitor::new(&config, &probe), source, outbox: VecDeque::with_capacity(OUTBOX) };
+        let core = Arc::new(Core { probe, rss, state: Mutex::new(state) });
+        Ok(Self { core, config, use_bridge, rss_source, slot: Slot::default() })
+    }
+
+    /// Where resident set sizes come from: `procfs` or `node`.
+    #[napi(getter, catch_unwind)]
+    pub fn rss_source(&self) -> &'static str {
+        self.rss_source
+    }
+
+    /// Sets the hooks and starts the clock. `on_wake` is called on the JavaScript thread when figures are wanted
+    /// (`refresh`) or events wait (`takeEvents`). Does nothing where it runs already.
+    #[napi(catch_unwind)]
+    pub fn start(&self, env: Env, on_wake: Function<'_, (), ()>) -> napi::Result<()> {
+        if self.slot.borrow().is_some() {
+            return Ok(());
+        }
+        let wake = on_wake.build_threadsafe_function::<()>().weak::<true>().max_queue_size::<1>();
+        let wake: Arc<Wake> = Arc::new(wake.build()?);
+        let bridge = if self.use_bridge { v8::bridge().ok() } else { None };
+        let isolate = bridge.and_then(|bridge| Some((bridge, bridge.current_isolate()?)));
+        let hooks = isolate.map(|(b, isolate)| GcHooks::install(b, isolate, Arc::clone(&self.core.probe)));
+        let interrupter =
+            isolate.map(|(b, isolate)| Interrupter::new(b, isolate, Arc::clone(&self.core.probe)));
+
+        let core = Arc::clone(&self.core);
+        let caller = Arc::clone(&wake);
+        let answer = ANSWER.min(self.config.interval / 2);
+        let clock = Clock::start(self.config.interval, move |ticker| {
+            tick(&core, &caller, interrupter.as_ref(), ticker, answer);
+        })
+        .map_err(|e| napi::Error::from_reason(format!("cannot start the sampling thread: {e}")))?;
+        *self.slot.borrow_mut() = Some(Running { clock, _wake: wake, _hooks: hooks });
+
+        let slot = Rc::into_raw(Rc::clone(&self.slot)).cast_mut().cast::<c_void>();
+        // SAFETY: `env` is the environment of this call. `slot` stays valid until the hook runs or `stop` takes it back.
+        // Registered after the threadsafe function, the hook runs before that one's own: Node runs them newest first.
+        let status = unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(on_teardown), slot) };
+        if status != sys::Status::napi_ok {
+            // SAFETY: the hook was not registered, so the reference made above is still ours.
+            drop(unsafe { Rc::from_raw(slot.cast_const().cast::<RefCell<Option<Running>>>()) });
+            self.slot.borrow_mut().take();
+            return Err(napi::Error::new(Status::from(status), "cannot register a cleanup hook"));
+        }
+        Ok(())
+    }
+
+    /// Stops the clock, joins its thread and removes the hooks. Does nothing where it is stopped already.
+    #[napi(catch_unwind)]
+    pub fn stop(&self, env: Env) {
+        let Some(running) = self.slot.borrow_mut().take() else { return };
+        let slot = Rc::as_ptr(&self.slot).cast_mut().cast::<c_void>();
+        // SAFETY: the slot was filled, so `start` registered exactly this pair of function and pointer, and the teardown,
+        // which would have emptied the slot, has not run.
+        let status = unsafe { sys::napi_remove_env_cleanup_hook(env.raw(), Some(on_teardown), slot) };
+        if status == sys::Status::napi_ok {
+            // SAFETY: the hook is gone, so the reference that `start` gave it is ours again.
+            drop(unsafe { Rc::from_raw(slot.cast_const().cast::<RefCell<Option<Running>>>()) });
+        }
+        drop(running);
+    }
+
+    /// Publishes fresh figures. With the bridge only `array_buffers` and `rss` are used; the others come from V8.
+    #[napi(catch_unwind)]
+    pub fn refresh(&self, array_buffers: f64, rss: f64, used: f64, total: f64, external: f64, limit: f64) {
+        let bytes = |n: f64| Bytes(n.max(0.0) as u64);
+        let of_v8 = if self.use_bridge { current_figures() } else { None };
+        let given = HeapFigures {
+            used: bytes(used),
+            total: bytes(total),
+            external: bytes(external),
+            limit: bytes(limit),
+            ..HeapFigures::default()
+        };
+        let figures = HeapFigures { array_buffers: bytes(array_buffers), ..of_v8.unwrap_or(given) };
+        self.core.rss.set(bytes(rss));
+        self.core.probe.publish(figures, Channel::Refresh);
+        if let Some(running) = self.slot.borrow().as_ref() {
+            running.clock.ticker().wake();
+        }
+    }
+
+    /// Records a garbage collection that JavaScript observed, where there is no bridge to see it first.
+    #[napi(catch_unwind)]
+    pub fn record_gc(&self, major: bool, pause_ms: f64, at_ms: f64, used: f64, external: f64) {
+        let bytes = |n: f64| Bytes(n.max(0.0) as u64);
+        let after = HeapFigures { used: bytes(used), external: bytes(external), ..HeapFigures::default() };
+        let kind = if major { GcKind::Major } else { GcKind::Minor };
+        self.core.probe.record_gc(
+            kind,
+            (pause_ms.max(0.0) * 1e6) as u64,
+            Some(after),
+            UnixMillis(at_ms.max(0.0) as u64),
+        );
+    }
+
+    /// Takes a sample now, from the figures published last.
+    #[napi(catch_unwind)]
+    pub fn observe(&self) {
+        self.core.observe();
+    }
+
+    /// The events since the last call, oldest first: a JSON array.
+    #[napi(catch_unwind)]
+    pub fn take_events(&self) -> napi::Result<String> {
+        let events: Vec<Event> = self.core.lock().outbox.drain(..).collect();
+        to_json(&events)
+    }
+
+    /// The last samples, oldest first: a JSON array.
+    #[napi(catch_unwind)]
+    pub fn report(&self) -> napi::Result<String> {
+        let samples: Vec<SampleRecord> = self.core.lock().monitor.samples().map(SampleRecord::from).collect();
+        to_json(&samples)
+    }
+
+    /// The judgement at the last sample: JSON.
+    #[napi(catch_unwind)]
+    pub fn verdict(&self) -> napi::Result<String> {
+        let verdict = *self.core.lock().monitor.verdict();
+        to_json(&verdict)
+    }
+}
+
+/// V8's figures of the isolate that the calling thread is in.
+fn current_figures() -> Option<HeapFigures> {
+    let bridge = v8::bridge().ok()?;
+    let isolate = bridge.current_isolate()?;
+    Some(v8::from_statistics(&v8::heap_statistics(bridge, isolate)))
+}
+
+/// One tick on the sampling thread: ask for fresh figures, wait a moment for them, record what there is.
+fn tick(core: &Core, wake: &Wake, interrupter: Option<&Interrupter>, ticker: &Ticker, answer: Duration) {
+    let before = core.probe.generation();
+    // A full queue means that a call is on its way already; a closing function that the environment is going away.
+    wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+    if let Some(interrupter) = interrupter {
+        interrupter.request();
+    }
+    let deadline = Instant::now() + answer;
+    while core.probe.generation() == before {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        if !ticker.wait(left) {
+            return;
+        }
+    }
+    core.observe();
+    wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+}

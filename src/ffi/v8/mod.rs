@@ -1,0 +1,19 @@
+//! V8's exported C++ functions, called without a C++ compiler.
+//!
+//! The node executable exports V8's public API. On the Itanium C++ ABI (every platform but Windows) a mangled name
+//! carries the parameter types, so a symbol that is present has the signature that its name spells; what a name does not
+//! spell (return types, the layout of what is pointed to) was checked against the headers of Node 18, 20, 22, 24 and 26.
+//! Nothing here trusts that alone: before the bridge is used, JavaScript compares its figures with `node:v8`'s, field by
+//! field, and falls back to the public modules where they differ.
+
+mod gc;
+mod heap;
+mod interrupt;
+mod snapshot;
+mod symbols;
+
+pub use gc::GcHooks;
+pub use heap::{STATISTICS, from_statistics, heap_statistics};
+pub use interrupt::Interrupter;
+pub use snapshot::{ChunkSink, take_snapshot};
+pub use symbols::{Bridge, Isolate, bridge};

@@ -1,0 +1,156 @@
+//! The table of functions and where they come from.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+
+/// A `v8::Isolate`, never looked into.
+#[repr(C)]
+pub struct RawIsolate {
+    _opaque: [u8; 0],
+}
+
+/// A `v8::HeapProfiler`, never looked into.
+#[repr(C)]
+pub struct RawHeapProfiler {
+    _opaque: [u8; 0],
+}
+
+/// A `v8::HeapSnapshot`, never looked into.
+#[repr(C)]
+pub struct RawHeapSnapshot {
+    _opaque: [u8; 0],
+}
+
+/// `void (*)(v8::Isolate*, v8::GCType, v8::GCCallbackFlags, void* data)`; both enumerations are 32 bits wide.
+pub type GcCallback = unsafe extern "C" fn(*mut RawIsolate, u32, u32, *mut c_void);
+/// `void (*)(v8::Isolate*, void* data)`
+pub type InterruptCallback = unsafe extern "C" fn(*mut RawIsolate, *mut c_void);
+
+type AddGcCallback = unsafe extern "C" fn(*mut RawIsolate, GcCallback, *mut c_void, u32);
+type RemoveGcCallback = unsafe extern "C" fn(*mut RawIsolate, GcCallback, *mut c_void);
+type TakeWithOptions = unsafe extern "C" fn(*mut RawHeapProfiler, *const c_void) -> *const RawHeapSnapshot;
+type TakeWithArguments = unsafe extern "C" fn(
+    *mut RawHeapProfiler,
+    *mut c_void,
+    *mut c_void,
+    bool,
+    bool,
+) -> *const RawHeapSnapshot;
+
+/// Functions for heap snapshots; apart, because a runtime may lack them and still have the rest.
+#[derive(Clone, Copy)]
+pub struct SnapshotFunctions {
+    pub(super) profiler: unsafe extern "C" fn(*mut RawIsolate) -> *mut RawHeapProfiler,
+    pub(super) take: Take,
+    pub(super) serialize: unsafe extern "C" fn(*const RawHeapSnapshot, *mut c_void, c_int),
+    pub(super) delete: unsafe extern "C" fn(*const RawHeapSnapshot),
+}
+
+/// The two shapes of `HeapProfiler::TakeHeapSnapshot`.
+#[derive(Clone, Copy)]
+pub enum Take {
+    /// With an options structure (Node 20 and later).
+    Options(TakeWithOptions),
+    /// With four arguments (Node 18).
+    Arguments(TakeWithArguments),
+}
+
+/// V8's functions, as far as the bridge uses them.
+#[derive(Clone, Copy)]
+pub struct Bridge {
+    try_get_current: unsafe extern "C" fn() -> *mut RawIsolate,
+    pub(super) heap_statistics: unsafe extern "C" fn(*mut RawIsolate, *mut c_void),
+    pub(super) add_prologue: AddGcCallback,
+    pub(super) add_epilogue: AddGcCallback,
+    pub(super) remove_prologue: RemoveGcCallback,
+    pub(super) remove_epilogue: RemoveGcCallback,
+    pub(super) request_interrupt: unsafe extern "C" fn(*mut RawIsolate, InterruptCallback, *mut c_void),
+    /// Nothing where this runtime's snapshots cannot be taken through the bridge.
+    pub snapshots: Option<SnapshotFunctions>,
+}
+
+/// The isolate that the calling thread is in.
+///
+/// Not `Send`: a V8 isolate's functions are called on its own thread, but for those that say otherwise.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Isolate(pub(super) NonNull<RawIsolate>);
+
+impl Bridge {
+    /// The isolate that the calling thread is in; nothing on a thread that runs no JavaScript.
+    pub fn current_isolate(&self) -> Option<Isolate> {
+        // SAFETY: `Isolate::TryGetCurrent` is static, reads a thread-local and returns null where there is no isolate.
+        NonNull::new(unsafe { (self.try_get_current)() }).map(Isolate)
+    }
+}
+
+/// The bridge of this process, or the first function that is missing. Looked up once.
+pub fn bridge() -> Result<&'static Bridge, &'static str> {
+    static BRIDGE: OnceLock<Result<Bridge, &'static str>> = OnceLock::new();
+    BRIDGE.get_or_init(load).as_ref().map_err(|missing| *missing)
+}
+
+/// Looks one function up and gives it its type.
+macro_rules! symbol {
+    ($name:literal) => {{
+        let pointer = lookup(concat!($name, "\0")).ok_or(concat!("not exported by this runtime: ", $name))?;
+        // SAFETY: the symbol is a function (V8 exports none of these names as data) and lives as long as the process,
+        // because it is the executable's or one of its libraries'. The mangled name spells the parameter types, which
+        // the target type repeats; return types are as in the headers of Node 18 to 26. A C++ member function takes
+        // `this` as its first argument on the Itanium ABI.
+        unsafe { std::mem::transmute_copy::<NonNull<c_void>, _>(&pointer) }
+    }};
+}
+
+#[cfg(all(unix, target_pointer_width = "64"))]
+fn load() -> Result<Bridge, &'static str> {
+    Ok(Bridge {
+        try_get_current: symbol!("_ZN2v87Isolate13TryGetCurrentEv"),
+        heap_statistics: symbol!("_ZN2v87Isolate17GetHeapStatisticsEPNS_14HeapStatisticsE"),
+        add_prologue: symbol!(
+            "_ZN2v87Isolate21AddGCPrologueCallbackEPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_S2_"
+        ),
+        add_epilogue: symbol!(
+            "_ZN2v87Isolate21AddGCEpilogueCallbackEPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_S2_"
+        ),
+        remove_prologue: symbol!(
+            "_ZN2v87Isolate24RemoveGCPrologueCallbackEPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_"
+        ),
+        remove_epilogue: symbol!(
+            "_ZN2v87Isolate24RemoveGCEpilogueCallbackEPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_"
+        ),
+        request_interrupt: symbol!("_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_"),
+        snapshots: load_snapshots().ok(),
+    })
+}
+
+#[cfg(all(unix, target_pointer_width = "64"))]
+fn load_snapshots() -> Result<SnapshotFunctions, &'static str> {
+    let with_options = || -> Result<Take, &'static str> {
+        Ok(Take::Options(symbol!("_ZN2v812HeapProfiler16TakeHeapSnapshotERKNS0_19HeapSnapshotOptionsE")))
+    };
+    let with_arguments = || -> Result<Take, &'static str> {
+        Ok(Take::Arguments(symbol!(
+            "_ZN2v812HeapProfiler16TakeHeapSnapshotEPNS_15ActivityControlEPNS0_18ObjectNameResolverEbb"
+        )))
+    };
+    Ok(SnapshotFunctions {
+        profiler: symbol!("_ZN2v87Isolate15GetHeapProfilerEv"),
+        take: with_options().or_else(|_| with_arguments())?,
+        serialize: symbol!("_ZNK2v812HeapSnapshot9SerializeEPNS_12OutputStreamENS0_19SerializationFormatE"),
+        delete: symbol!("_ZN2v812HeapSnapshot6DeleteEv"),
+    })
+}
+
+#[cfg(not(all(unix, target_pointer_width = "64")))]
+fn load() -> Result<Bridge, &'static str> {
+    Err("V8's functions are called by the Itanium C++ ABI, which this platform does not have")
+}
+
+/// Looks a symbol up among everything that the process has loaded; `name` ends with a zero.
+#[cfg(all(unix, target_pointer_width = "64"))]
+fn lookup(name: &str) -> Option<NonNull<c_void>> {
+    let name = CStr::from_bytes_with_nul(name.as_bytes()).ok()?;
+    // SAFETY: `name` is a C string that outlives the call; `RTLD_DEFAULT` needs no handle.
+    NonNull::new(unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) })
+}

@@ -1,0 +1,5 @@
+//! What leaves the core: serialisable records and reports, and their text.
+
+mod sample;
+
+pub use sample::SampleRecord;
