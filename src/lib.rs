@@ -14,13 +14,16 @@
 #![warn(missing_docs)]
 
 pub mod alert;
+pub mod analysis;
 pub mod config;
 pub mod error;
 #[cfg(feature = "node")]
 mod ffi;
+pub mod graph;
 pub mod monitor;
 pub mod report;
 pub mod sample;
 pub mod series;
+pub mod snapshot;
 pub mod units;
 pub mod verdict;

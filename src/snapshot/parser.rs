@@ -1,0 +1,416 @@
+//! The outer machine: keys, colons and commas of the one object that a snapshot is.
+
+use super::columns::{EdgeBuilder, LocationBuilder, NodeBuilder};
+use super::header::{Header, MAX_HEADER};
+use super::scan::{Batch, NumberScanner, Stop};
+use super::skip::Skipper;
+use super::strings::StringsBuilder;
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{Columns, Graph, location};
+
+/// A key longer than this is none of ours; only so much of it is kept.
+const MAX_KEY: usize = 32;
+
+/// The top-level values that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Snapshot,
+    Nodes,
+    Edges,
+    Locations,
+    Strings,
+    Unknown,
+}
+
+impl Section {
+    fn of_key(key: &[u8]) -> Self {
+        match key {
+            b"snapshot" => Self::Snapshot,
+            b"nodes" => Self::Nodes,
+            b"edges" => Self::Edges,
+            b"locations" => Self::Locations,
+            b"strings" => Self::Strings,
+            _ => Self::Unknown,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::Nodes => "nodes",
+            Self::Edges => "edges",
+            Self::Locations => "locations",
+            Self::Strings => "strings",
+            Self::Unknown => "an unknown key",
+        }
+    }
+}
+
+#[derive(Debug)]
+enum State {
+    /// Before the opening brace.
+    Start,
+    /// After it: a key or the end.
+    FirstKey,
+    /// After a comma: a key.
+    NextKey,
+    /// Inside a key.
+    Key { escape: bool },
+    Colon(Section),
+    Value(Section),
+    /// Inside the header's object, whose text is being gathered.
+    Header { depth: u32, string: bool, escape: bool, start: u64 },
+    Numbers(Section, NumberScanner),
+    Strings,
+    Skip(Box<Skipper>),
+    /// After a value: a comma or the end.
+    AfterValue,
+    /// After the closing brace: nothing.
+    End,
+}
+
+/// Reads a `.heapsnapshot` in pieces of any size.
+///
+/// ```
+/// # fn main() -> heapwarden::error::Result<()> {
+/// use heapwarden::snapshot::SnapshotParser;
+/// let mut parser = SnapshotParser::new();
+/// let error = parser.feed(b"{\"nodes\":[").unwrap_err();
+/// assert_eq!(error.code(), "HEAPWARDEN_ERR_SNAPSHOT_SCHEMA");
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct SnapshotParser {
+    state: State,
+    offset: u64,
+    /// The key or the header being gathered.
+    text: Vec<u8>,
+    header: Option<Header>,
+    nodes: Option<NodeBuilder>,
+    edges: Option<EdgeBuilder>,
+    locations: Option<LocationBuilder>,
+    strings: Option<StringsBuilder>,
+    batch: Batch,
+    columns: Columns,
+    places: Vec<location::Raw>,
+    /// Once the input is known to be bad it stays so.
+    failed: Option<Error>,
+}
+
+impl Default for SnapshotParser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SnapshotParser {
+    /// A parser at the start of an input.
+    pub fn new() -> Self {
+        Self {
+            state: State::Start,
+            offset: 0,
+            text: Vec::new(),
+            header: None,
+            nodes: None,
+            edges: None,
+            locations: None,
+            strings: None,
+            batch: Batch::new(),
+            columns: Columns::default(),
+            places: Vec::new(),
+            failed: None,
+        }
+    }
+
+    /// Takes the next piece of the input, of any length.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the input and the offset of the byte at fault; every later call gives the same error.
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<()> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        self.advance(chunk).inspect_err(|error| self.failed = Some(error.clone()))
+    }
+
+    /// How many bytes were taken without an error.
+    pub fn bytes_read(&self) -> u64 {
+        self.offset
+    }
+
+    /// The graph of all that was fed.
+    ///
+    /// # Errors
+    ///
+    /// `SnapshotTruncated` where the input has not ended, `SnapshotIndex` for names outside the string table, and the error that
+    /// `feed` gave.
+    pub fn finish(self) -> Result<Graph> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if !matches!(self.state, State::End) {
+            let kind = ErrorKind::SnapshotTruncated { expected: self.expected() };
+            return Err(Error::at(kind, self.offset));
+        }
+        let missing = |section: Section| {
+            let kind = ErrorKind::SnapshotSchema {
+                expected: format!("the key \"{}\"", section.name()),
+                found: "the end of the object".to_owned(),
+            };
+            Error::at(kind, self.offset)
+        };
+        let nodes = self.nodes.as_ref().ok_or_else(|| missing(Section::Nodes))?;
+        let edges = self.edges.as_ref().ok_or_else(|| missing(Section::Edges))?;
+        let strings = self.strings.as_ref().ok_or_else(|| missing(Section::Strings))?;
+        nodes.names.check("node name", strings.len())?;
+        edges.names.check("edge name", strings.len())?;
+        let strings = self.strings.unwrap_or_else(StringsBuilder::new).finish()?;
+        Ok(Graph::new(self.columns, strings, self.places))
+    }
+
+    fn advance(&mut self, mut chunk: &[u8]) -> Result<()> {
+        while !chunk.is_empty() {
+            let used = self.step(chunk)?;
+            self.offset += used as u64;
+            chunk = &chunk[used..];
+        }
+        Ok(())
+    }
+
+    /// Uses a part of `chunk`, one byte at least or a change of state.
+    fn step(&mut self, chunk: &[u8]) -> Result<usize> {
+        match &mut self.state {
+            State::Key { .. } => self.key(chunk),
+            State::Header { .. } => self.header(chunk),
+            State::Numbers(..) => self.numbers(chunk),
+            State::Strings => self.strings(chunk),
+            State::Skip(skipper) => {
+                let (used, ended) = skipper.skip(chunk, self.offset)?;
+                if ended {
+                    self.state = State::AfterValue;
+                }
+                Ok(used)
+            }
+            _ => self.punctuation(chunk[0]),
+        }
+    }
+
+    fn punctuation(&mut self, byte: u8) -> Result<usize> {
+        if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+            return Ok(1);
+        }
+        self.state = match (&self.state, byte) {
+            (State::Start, b'{') => State::FirstKey,
+            (State::FirstKey | State::NextKey, b'"') => {
+                self.text.clear();
+                State::Key { escape: false }
+            }
+            (State::FirstKey | State::AfterValue, b'}') => State::End,
+            (State::AfterValue, b',') => State::NextKey,
+            (State::Colon(section), b':') => State::Value(*section),
+            (State::Value(section), _) => return self.value(*section, byte),
+            _ => {
+                let kind = ErrorKind::SnapshotSyntax { expected: self.expected(), found: found(byte) };
+                return Err(Error::at(kind, self.offset));
+            }
+        };
+        Ok(1)
+    }
+
+    fn key(&mut self, chunk: &[u8]) -> Result<usize> {
+        let State::Key { escape } = &mut self.state else { return Ok(0) };
+        for (at, &byte) in chunk.iter().enumerate() {
+            match byte {
+                _ if *escape => *escape = false,
+                b'\\' => *escape = true,
+                b'"' => {
+                    let section = Section::of_key(&self.text);
+                    self.check_order(section)?;
+                    self.state = State::Colon(section);
+                    return Ok(at + 1);
+                }
+                _ => {}
+            }
+            if self.text.len() <= MAX_KEY {
+                self.text.push(byte);
+            }
+        }
+        Ok(chunk.len())
+    }
+
+    /// The header says how to read the rest, so it must come first; nothing may come twice.
+    fn check_order(&self, section: Section) -> Result<()> {
+        let key = || format!("\"{}\"", String::from_utf8_lossy(&self.text).escape_debug());
+        if self.header.is_none() && section != Section::Snapshot {
+            let kind =
+                ErrorKind::SnapshotSchema { expected: "\"snapshot\" as the first key".to_owned(), found: key() };
+            return Err(Error::at(kind, self.offset));
+        }
+        let twice = match section {
+            Section::Snapshot => self.header.is_some(),
+            Section::Nodes => self.nodes.is_some(),
+            Section::Edges => self.edges.is_some(),
+            Section::Locations => self.locations.is_some(),
+            Section::Strings => self.strings.is_some(),
+            Section::Unknown => false,
+        };
+        if twice {
+            let kind = ErrorKind::SnapshotSchema { expected: format!("{} once", key()), found: key() };
+            return Err(Error::at(kind, self.offset));
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, section: Section, byte: u8) -> Result<usize> {
+        let opening = match section {
+            Section::Snapshot => b'{',
+            Section::Unknown => byte,
+            _ => b'[',
+        };
+        if byte != opening {
+            let kind = ErrorKind::SnapshotSyntax { expected: self.expected(), found: found(byte) };
+            return Err(Error::at(kind, self.offset));
+        }
+        let numbers = State::Numbers(section, NumberScanner::new());
+        self.state = match (section, &self.header) {
+            (Section::Snapshot, _) => {
+                self.text.clear();
+                State::Header { depth: 0, string: false, escape: false, start: self.offset }
+            }
+            (Section::Nodes, Some(header)) => {
+                self.nodes = Some(NodeBuilder::new(header));
+                numbers
+            }
+            (Section::Edges, Some(header)) => {
+                self.edges = Some(EdgeBuilder::new(header));
+                numbers
+            }
+            (Section::Locations, Some(header)) => match header.location {
+                Some(layout) => {
+                    self.locations = Some(LocationBuilder::new(header, layout));
+                    numbers
+                }
+                None => State::Skip(Box::new(Skipper::new())),
+            },
+            (Section::Strings, _) => {
+                self.strings = Some(StringsBuilder::new());
+                State::Strings
+            }
+            _ => State::Skip(Box::new(Skipper::new())),
+        };
+        // What is gathered or skipped is read from its first byte on.
+        Ok(usize::from(!matches!(self.state, State::Header { .. } | State::Skip(_))))
+    }
+
+    fn header(&mut self, chunk: &[u8]) -> Result<usize> {
+        let State::Header { depth, string, escape, start } = &mut self.state else { return Ok(0) };
+        let mut end = None;
+        for (at, &byte) in chunk.iter().enumerate() {
+            match byte {
+                _ if *escape => *escape = false,
+                b'\\' if *string => *escape = true,
+                b'"' => *string = !*string,
+                _ if *string => {}
+                b'{' => *depth = depth.saturating_add(1),
+                b'}' => *depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if *depth == 0 {
+                end = Some(at + 1);
+                break;
+            }
+            if self.text.len() + at >= MAX_HEADER {
+                let kind = ErrorKind::SnapshotLimit { what: "the header", limit: MAX_HEADER as u64 };
+                return Err(Error::at(kind, *start + MAX_HEADER as u64));
+            }
+        }
+        let used = end.unwrap_or(chunk.len());
+        self.text.extend_from_slice(&chunk[..used]);
+        if end.is_some() {
+            self.header = Some(Header::parse(&self.text, *start)?);
+            self.text = Vec::new();
+            self.state = State::AfterValue;
+        }
+        Ok(used)
+    }
+
+    fn numbers(&mut self, chunk: &[u8]) -> Result<usize> {
+        let State::Numbers(section, scanner) = &mut self.state else { return Ok(0) };
+        let (used, stop) = scanner.scan(chunk, self.offset, &mut self.batch, section.name())?;
+        let last = self.offset + (used as u64).saturating_sub(1);
+        if stop == Stop::Chunk && self.batch.values().is_empty() {
+            return Ok(used);
+        }
+        let (batch, columns) = (&mut self.batch, &mut self.columns);
+        match section {
+            Section::Nodes => {
+                if let Some(nodes) = &mut self.nodes {
+                    nodes.take(batch, columns)?;
+                    if stop == Stop::End {
+                        nodes.finish(batch, columns, last)?;
+                    }
+                }
+            }
+            Section::Edges => {
+                if let Some(edges) = &mut self.edges {
+                    edges.take(batch, columns)?;
+                    if stop == Stop::End {
+                        edges.finish(batch, columns, last)?;
+                    }
+                }
+            }
+            _ => {
+                if let Some(locations) = &mut self.locations {
+                    locations.take(batch, &mut self.places)?;
+                    if stop == Stop::End {
+                        locations.finish(batch, last)?;
+                    }
+                }
+            }
+        }
+        if stop == Stop::End {
+            self.state = State::AfterValue;
+        }
+        Ok(used)
+    }
+
+    fn strings(&mut self, chunk: &[u8]) -> Result<usize> {
+        let Some(strings) = &mut self.strings else { return Ok(chunk.len()) };
+        let (used, ended) = strings
+            .feed(chunk, self.offset)
+            .map_err(|error| if error.offset().is_some() { error } else { Error::at(error.kind().clone(), self.offset) })?;
+        if ended {
+            self.state = State::AfterValue;
+        }
+        Ok(used)
+    }
+
+    /// What may come next, for messages.
+    fn expected(&self) -> String {
+        match &self.state {
+            State::Start => "\"{\"".to_owned(),
+            State::FirstKey => "the key \"snapshot\"".to_owned(),
+            State::NextKey => "a key".to_owned(),
+            State::Key { .. } => "the end of a key".to_owned(),
+            State::Colon(section) => format!("\":\" after {}", section.name()),
+            State::Value(Section::Snapshot) => "\"{\" in \"snapshot\"".to_owned(),
+            State::Value(Section::Unknown) => "a value".to_owned(),
+            State::Value(section) => format!("\"[\" in \"{}\"", section.name()),
+            State::Header { .. } => "the end of the header".to_owned(),
+            State::Numbers(section, _) => format!("a number or \"]\" in \"{}\"", section.name()),
+            State::Strings => "a string or \"]\" in \"strings\"".to_owned(),
+            State::Skip(_) => "the end of a value".to_owned(),
+            State::AfterValue => "\",\" or \"}\"".to_owned(),
+            State::End => "the end of the input".to_owned(),
+        }
+    }
+}
+
+/// `byte` as a person would write it.
+pub(crate) fn found(byte: u8) -> String {
+    match byte {
+        b' '..=b'~' => format!("\"{}\"", byte as char),
+        _ => format!("byte 0x{byte:02x}"),
+    }
+}
