@@ -15,6 +15,7 @@
 
 pub mod alert;
 pub mod analysis;
+pub mod capture;
 pub mod config;
 pub mod error;
 #[cfg(feature = "node")]

@@ -1,12 +1,14 @@
 //! What the operating system knows of the process.
 
 mod cgroup;
+mod pipe;
 mod published;
 #[cfg(target_os = "linux")]
 mod statm;
 
 use std::sync::Arc;
 
+pub use pipe::Pipe;
 pub use published::PublishedRss;
 
 use crate::sample::{ProcessFigures, ProcessSource};

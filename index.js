@@ -1,0 +1,12 @@
+'use strict';
+
+const { MemoryMonitor } = require('./lib/monitor');
+const { HeapwardenError } = require('./lib/errors');
+const { writeSnapshot, captureSummary, summarizeSnapshot, diffSnapshots } = require('./lib/snapshot');
+
+module.exports.MemoryMonitor = MemoryMonitor;
+module.exports.HeapwardenError = HeapwardenError;
+module.exports.writeSnapshot = writeSnapshot;
+module.exports.captureSummary = captureSummary;
+module.exports.summarizeSnapshot = summarizeSnapshot;
+module.exports.diffSnapshots = diffSnapshots;

@@ -1,0 +1,86 @@
+'use strict';
+
+// Options from a caller and from HEAPWARDEN_* in the environment: one voice for what is wrong with them.
+
+const path = require('node:path');
+const { HeapwardenError, invalidArg } = require('./errors');
+const { processWarnings } = require('./logger');
+
+const EVIDENCE = ['auto', 'summary', 'snapshot', 'none'];
+
+/** The options of a MemoryMonitor, checked; ranges of numbers are the native half's to check. */
+function monitorOptions(options = {}) {
+  plainObject('options', options);
+  return {
+    intervalMs: number('intervalMs', options.intervalMs),
+    alertThresholdMB: number('alertThresholdMB', options.alertThresholdMB),
+    maxSamples: number('maxSamples', options.maxSamples),
+    evidence: oneOf('evidence', options.evidence ?? 'auto', EVIDENCE),
+    directory: directory(options.directory),
+    logger: logger(options.logger ?? processWarnings),
+  };
+}
+
+/** The options of a snapshot, checked. */
+function snapshotOptions(options = {}) {
+  plainObject('options', options);
+  const { compress = false, mode = 'auto', summary = true } = options;
+  if (options.path !== undefined && typeof options.path !== 'string') {
+    throw invalidArg('path', 'a string', options.path);
+  }
+  if (typeof summary !== 'boolean') throw invalidArg('summary', 'true or false', summary);
+  oneOf('mode', mode, ['auto', 'inline', 'clone']);
+  if (mode === 'clone') throw unsupported('mode: "clone"', 'snapshots are taken inline by this version; use "auto" or "inline"');
+  oneOf('compress', compress, [false, 'gzip', 'zstd']);
+  if (compress) throw unsupported(`compress: "${compress}"`, 'snapshots are written as plain text by this version');
+  return { path: options.path, directory: directory(options.directory), summary };
+}
+
+/** The options that HEAPWARDEN_* sets; what is not set stays undefined. */
+function environmentOptions(env = process.env) {
+  return {
+    intervalMs: fromEnvironment(env, 'HEAPWARDEN_INTERVAL_MS', Number),
+    alertThresholdMB: fromEnvironment(env, 'HEAPWARDEN_ALERT_THRESHOLD_MB', Number),
+    maxSamples: fromEnvironment(env, 'HEAPWARDEN_MAX_SAMPLES', Number),
+    evidence: fromEnvironment(env, 'HEAPWARDEN_EVIDENCE', String),
+    directory: fromEnvironment(env, 'HEAPWARDEN_DIR', String),
+  };
+}
+
+/** Numbers are read strictly, so that `30s` is an error that names its variable and not NaN. */
+function fromEnvironment(env, name, type) {
+  const text = env[name]?.trim();
+  if (!text) return undefined;
+  if (type === Number && !/^\d+(\.\d+)?$/.test(text)) throw invalidArg(name, 'a number', text);
+  return type(text);
+}
+
+function plainObject(name, value) {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw invalidArg(name, 'an object', value);
+}
+
+function number(name, value) {
+  if (value !== undefined && typeof value !== 'number') throw invalidArg(name, 'a number', value);
+  return value;
+}
+
+function oneOf(name, value, allowed) {
+  if (!allowed.includes(value)) throw invalidArg(name, allowed.map((v) => JSON.stringify(v)).join(' or '), value);
+  return value;
+}
+
+function directory(value = 'heapwarden-evidence') {
+  if (typeof value !== 'string' || value === '') throw invalidArg('directory', 'a path', value);
+  return path.resolve(value);
+}
+
+function logger(value) {
+  if (typeof value?.warn !== 'function') throw invalidArg('logger', 'an object with a function warn(details, message)', value);
+  return value;
+}
+
+function unsupported(what, why) {
+  return new HeapwardenError('HEAPWARDEN_ERR_UNSUPPORTED', `${what} is not available here: ${why}`);
+}
+
+module.exports = { monitorOptions, snapshotOptions, environmentOptions };

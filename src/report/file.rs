@@ -1,0 +1,123 @@
+//! Files that appear whole or not at all.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::error::{Error, Result};
+
+/// A file that is written under a temporary name beside its place, and gets its own name when it is complete.
+///
+/// Readable by its owner alone (0600): heap contents are secrets. Dropped without [`AtomicFile::commit`], it leaves
+/// nothing behind. An existing file of that name is replaced.
+#[derive(Debug)]
+pub struct AtomicFile {
+    file: File,
+    temporary: PathBuf,
+    path: PathBuf,
+    committed: bool,
+}
+
+impl AtomicFile {
+    /// Starts the file that will be at `path`; folders that are missing on the way are created (0700).
+    pub fn create(path: &Path) -> Result<Self> {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        create_folder(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
+        let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let mut name = std::ffi::OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(format!(".{}-{unique}.tmp", std::process::id()));
+        let temporary = folder.join(name);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&temporary).map_err(|e| Error::io("create", &temporary, &e))?;
+        Ok(Self { file, temporary, path: path.to_path_buf(), committed: false })
+    }
+
+    /// Writes all of `bytes`.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(|e| Error::io("write", &self.temporary, &e))
+    }
+
+    /// Brings the content to the disk and gives the file its name.
+    pub fn commit(mut self) -> Result<()> {
+        self.file.sync_all().map_err(|e| Error::io("sync", &self.temporary, &e))?;
+        std::fs::rename(&self.temporary, &self.path).map_err(|e| Error::io("rename", &self.path, &e))?;
+        self.committed = true;
+        // The name itself must reach the disk too; a file system that cannot sync a folder has other ways.
+        if let Some(folder) = self.path.parent()
+            && let Ok(folder) = File::open(folder)
+        {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if !self.committed {
+            let _ = std::fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(folder)
+            .expect("the folder")
+            .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_name_that_exists_is_whole() {
+        let root = std::env::temp_dir().join(format!("heapwarden-file-{}", std::process::id()));
+        let folder = root.join("a/b");
+        let path = folder.join("report.json");
+
+        let mut file = AtomicFile::create(&path).expect("created");
+        file.write(b"half").expect("written");
+        assert!(!path.exists());
+        drop(file);
+        assert!(entries(&folder).is_empty(), "a file that was given up leaves nothing");
+
+        for content in ["first", "second"] {
+            let mut file = AtomicFile::create(&path).expect("created");
+            file.write(content.as_bytes()).expect("written");
+            file.commit().expect("committed");
+            assert_eq!(std::fs::read_to_string(&path).expect("readable"), content);
+        }
+        assert_eq!(entries(&folder), ["report.json"]);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |p: &Path| std::fs::metadata(p).expect("there").permissions().mode() & 0o777;
+            assert_eq!((mode(&path), mode(&folder)), (0o600, 0o700));
+        }
+        std::fs::remove_dir_all(&root).expect("removed");
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_says_so() {
+        let error = AtomicFile::create(Path::new("/dev/null/x/report.json")).expect_err("not a folder");
+        assert_eq!(error.code(), "HEAPWARDEN_ERR_IO");
+    }
+}
