@@ -1,0 +1,293 @@
+//! One finding per cause: which class grows, in what, held by which variable, written where.
+//!
+//! ```text
+//!   new nodes -> tops     those that no new node dominates: 40 000 Sessions, not their 160 000 strings and arrays
+//!             -> holders  the old object on the path of each: the Map `requestsById`
+//!             -> groups   by class and holder; the same class in like holders is one
+//!             -> explain  what grows in a group: its nodes, what they wrap, or a chain below one of them
+//!             -> finding  counts, path and place
+//! ```
+//!
+//! Dominators say what belongs to what, paths say by whose fault: a Session that two old collections hold is dominated by neither,
+//! and still has a path through one of them.
+
+mod explain;
+mod region;
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+
+use serde::Serialize;
+
+use super::class::{Classes, Total, class_name};
+use super::diff::signed;
+use super::path::{Owner, PathStep, is_keyed, label, owners, reported};
+use super::trees::Trees;
+use crate::error::Result;
+use crate::graph::path::Paths;
+use crate::graph::{Graph, Location, Node, NodeKind, check};
+use explain::{MIN_COUNT, Unit, explain};
+use region::{Holders, Region};
+
+/// Few but large: so many bytes are worth a finding whatever the count.
+const MIN_BYTES: u64 = 1024 * 1024;
+
+/// Less than this is nobody's leak.
+const NOISE_BYTES: u64 = 4096;
+
+/// A reader acts on the first few.
+const MAX_CULPRITS: usize = 20;
+
+/// Longer paths are cut in the middle.
+const MAX_STEPS: usize = 48;
+
+/// How many steps make two holders alike.
+const LIKE_STEPS: usize = 8;
+
+/// By what mechanism memory is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Pattern {
+    /// A Map, Set, array or dictionary that is filled and never emptied.
+    Collection,
+    /// None that is known.
+    Unknown,
+}
+
+/// A cause of growth.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Culprit {
+    /// The class that grows; `(closure) name` for functions, `(string)` for text.
+    pub constructor_name: String,
+    /// By what mechanism it is kept.
+    pub pattern: Pattern,
+    /// How many more there are.
+    pub count_delta: i64,
+    /// Their own bytes.
+    pub size_delta: i64,
+    /// The bytes that would be freed with them.
+    pub retained_size_delta: i64,
+    /// From one of them outwards to the root.
+    pub retainer_path: Vec<PathStep>,
+    /// The constructor, if it is the program's; else the nearest function of the program on the path.
+    pub location: Option<Location>,
+    /// What to do, in one sentence.
+    pub advice: String,
+}
+
+/// What is known of the time before.
+pub(crate) struct Before<'a> {
+    /// By node of the new graph: whether it was not there.
+    pub added: Vec<bool>,
+    /// The classes as they were.
+    pub totals: &'a HashMap<&'a str, Total>,
+}
+
+/// What nodes are grouped by: the class, and for functions the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Label(NodeKind, u32);
+
+pub(crate) fn label_of(graph: &Graph, node: Node) -> Label {
+    match graph.kind(node) {
+        kind @ (NodeKind::Object | NodeKind::Native | NodeKind::Closure) => Label(kind, graph.name_index(node)),
+        kind if kind.is_string() => Label(NodeKind::String, 0),
+        kind => Label(kind, 0),
+    }
+}
+
+/// The causes of the growth since `before`, the one that retains most first.
+pub(crate) fn culprits(
+    before: &Before<'_>,
+    graph: &Graph,
+    classes: &Classes<'_>,
+    cancel: &AtomicBool,
+) -> Result<Vec<Culprit>> {
+    let trees = Trees::of(graph, cancel)?;
+    let region = Region::of(graph, &trees, before.added.clone())?;
+    let paths = Paths::of(graph, &trees.holding, cancel)?;
+    check(cancel)?;
+    let net = Net::of(graph, classes, before.totals);
+    let mut findings: Vec<Finding> = Vec::new();
+    for group in groups(graph, &region, &paths)? {
+        check(cancel)?;
+        let unit = explain(graph, &region, &group.tops);
+        if let Some(finding) = Finding::of(graph, &net, group.holder, unit) {
+            findings.push(finding);
+        }
+    }
+    findings.sort_by(|a, b| (b.retained, a.sample).cmp(&(a.retained, b.sample)));
+    let mut holders: Vec<Node> = Vec::new();
+    findings.retain(|finding| {
+        // The keys of a Map beside its values are the same cause.
+        let repeated = holders.contains(&finding.holder) && !is_user_class(graph, finding.sample);
+        holders.push(finding.holder);
+        !repeated
+    });
+    findings.truncate(MAX_CULPRITS);
+    Ok(findings.iter().map(|finding| finding.report(graph, &region, &paths)).collect())
+}
+
+fn is_user_class(graph: &Graph, node: Node) -> bool {
+    graph.kind(node) == NodeKind::Object && graph.location(node).is_some_and(|place| place.is_user_code())
+}
+
+/// By how much each class has grown: what came less what went.
+///
+/// A cache that is full replaces its entries all the time: many are new, and none is growth.
+struct Net<'a> {
+    graph: &'a Graph,
+    by_name: HashMap<&'a str, i64>,
+}
+
+impl<'a> Net<'a> {
+    fn of(graph: &'a Graph, classes: &Classes<'a>, before: &HashMap<&str, Total>) -> Self {
+        let mut by_name: HashMap<&str, i64> = HashMap::new();
+        for (name, total) in classes.names().iter().zip(classes.totals(graph)) {
+            *by_name.entry(Self::merged(name)).or_default() += signed(total.count);
+        }
+        for (name, total) in before {
+            if let Some(net) = by_name.get_mut(Self::merged(name)) {
+                *net -= signed(total.count);
+            }
+        }
+        Self { graph, by_name }
+    }
+
+    /// Strings change their form while they live.
+    fn merged(name: &str) -> &str {
+        if matches!(name, "(concatenated string)" | "(sliced string)") { "(string)" } else { name }
+    }
+
+    fn get(&self, node: Node) -> u64 {
+        let net = self.by_name.get(Self::merged(class_name(self.graph, node))).copied();
+        u64::try_from(net.unwrap_or(0)).unwrap_or(0)
+    }
+}
+
+/// New nodes of one class in one holder, or in holders that are alike.
+struct Group {
+    holder: Node,
+    tops: Vec<Node>,
+}
+
+fn groups(graph: &Graph, region: &Region, paths: &Paths) -> Result<Vec<Group>> {
+    let mut holders = Holders::new(graph)?;
+    let mut by_holder: HashMap<(Label, Node), Vec<Node>> = HashMap::new();
+    for top in region.tops() {
+        let holder = holders.of(region, paths, top);
+        by_holder.entry((label_of(graph, top), holder)).or_default().push(top);
+    }
+    let mut alike: HashMap<(Label, String), Group> = HashMap::new();
+    let mut by_holder: Vec<_> = by_holder.into_iter().collect();
+    by_holder.sort_by_key(|((_, holder), tops)| (std::cmp::Reverse(tops.len()), *holder));
+    for ((label, holder), tops) in by_holder {
+        let likeness = likeness(graph, paths, tops[0]);
+        alike.entry((label, likeness)).or_insert_with(|| Group { holder, tops: Vec::new() }).tops.extend(tops);
+    }
+    let mut groups: Vec<Group> = alike.into_values().collect();
+    groups.sort_by_key(|group| group.holder);
+    Ok(groups)
+}
+
+/// The path of `node` by names alone: equal for the 50 arrays of a Map of arrays.
+fn likeness(graph: &Graph, paths: &Paths, node: Node) -> String {
+    let mut text = String::new();
+    for owner in owners(graph, paths, node).take(LIKE_STEPS) {
+        let edge = if is_dictionary(graph, owner.node) { "[key]" } else { &owner.edge };
+        text += &format!("{}\u{0}{edge}\u{0}", class_name(graph, owner.node));
+    }
+    text
+}
+
+/// A plain object with more properties than anybody writes down is used as a Map.
+fn is_dictionary(graph: &Graph, node: Node) -> bool {
+    graph.kind(node) == NodeKind::Object && graph.edges(node).len() >= 64 && class_name(graph, node) == "Object"
+}
+
+/// A unit of growth that is worth telling.
+struct Finding {
+    sample: Node,
+    holder: Node,
+    count: u64,
+    size: u64,
+    retained: u64,
+    chain: bool,
+}
+
+impl Finding {
+    fn of(graph: &Graph, net: &Net<'_>, holder: Node, unit: Unit) -> Option<Self> {
+        let sample = *unit.nodes.first()?;
+        let found = unit.nodes.len() as u64;
+        let count = found.min(net.get(sample));
+        let enough = (count >= MIN_COUNT as u64 && unit.retained >= NOISE_BYTES) || unit.retained >= MIN_BYTES;
+        if count == 0 || !enough {
+            return None;
+        }
+        let size = unit.nodes.iter().fold(0, |sum: u64, &node| sum.saturating_add(graph.self_size(node)));
+        // Where some only took the place of others, the growth is their share.
+        let share = |bytes: u64| (u128::from(bytes) * u128::from(count) / u128::from(found)) as u64;
+        Some(Self {
+            sample,
+            holder,
+            count,
+            size: share(size),
+            retained: share(unit.retained),
+            chain: unit.chain,
+        })
+    }
+
+    fn report(&self, graph: &Graph, region: &Region, paths: &Paths) -> Culprit {
+        let mut path: Vec<Owner> = owners(graph, paths, self.sample).collect();
+        let collection = path
+            .iter()
+            .find(|owner| !region.is_added(owner.node) || is_collection(graph, owner.node))
+            .filter(|owner| !self.chain && is_collection(graph, owner.node))
+            .map(|owner| (label(graph, owner.node), owner.node));
+        if let Some(first) = path.first_mut()
+            && self.count >= MIN_COUNT as u64
+            && is_dictionary(graph, first.node)
+        {
+            first.edge = "[key]".to_owned();
+        }
+        let mut steps: Vec<PathStep> = path.iter().map(|owner| reported(graph, owner)).collect();
+        if steps.len() > MAX_STEPS {
+            let skipped = steps.len() - MAX_STEPS;
+            let gap = PathStep { name: format!("({skipped} more)"), edge: String::new(), location: None };
+            steps.splice(MAX_STEPS / 2..MAX_STEPS / 2 + skipped, [gap]);
+        }
+        let is_user = |place: &Location| place.is_user_code();
+        let location = graph
+            .location(self.sample)
+            .filter(is_user)
+            .or_else(|| steps.iter().filter_map(|step| step.location.clone()).find(is_user));
+        let name = label(graph, self.sample);
+        let advice = advice(&name, collection.as_ref().map(|(name, _)| name.as_str()), self.chain, &steps);
+        Culprit {
+            constructor_name: name,
+            pattern: if collection.is_some() { Pattern::Collection } else { Pattern::Unknown },
+            count_delta: signed(self.count),
+            size_delta: signed(self.size),
+            retained_size_delta: signed(self.retained),
+            retainer_path: steps,
+            location,
+            advice,
+        }
+    }
+}
+
+fn is_collection(graph: &Graph, node: Node) -> bool {
+    let class = class_name(graph, node);
+    is_keyed(class) || class == "Array" || is_dictionary(graph, node)
+}
+
+fn advice(name: &str, collection: Option<&str>, chain: bool, steps: &[PathStep]) -> String {
+    // The first name a programmer gave: a variable or a property.
+    let held_by = steps.iter().map(|step| step.edge.as_str()).find(|edge| !edge.is_empty() && !edge.starts_with('['));
+    let place = held_by.map_or(String::new(), |edge| format!(" `{edge}`"));
+    match (chain, collection) {
+        (true, _) => format!("Each {name} holds the one before it: cut the reference that links them{place}."),
+        (false, Some(class)) => format!("Remove each {name} from the {class}{place} when it is done, or bound its size."),
+        (false, None) => format!("Release each {name}{place} when it is done."),
+    }
+}

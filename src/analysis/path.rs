@@ -1,0 +1,116 @@
+//! A retaining path as a person would tell it.
+//!
+//! V8's graph has more steps than the program: a Map holds its table and the table the entry; a function holds its context and
+//! the context the variable. Here such steps are folded into their owner, which then holds by `[[Entries]]`, by `[n]` or by the
+//! name of the variable.
+
+use serde::Serialize;
+
+use super::class::class_name;
+use crate::graph::holding::ephemeron;
+use crate::graph::path::Paths;
+use crate::graph::{Edge, EdgeKind, EdgeName, Graph, Location, Node, NodeKind, ROOT};
+
+/// One retainer on the way from a leaking object out to the root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PathStep {
+    /// The retainer's class; `(closure) name` for a function.
+    pub name: String,
+    /// The property, variable or slot by which it holds the step before.
+    pub edge: String,
+    /// Where the function is written, for functions.
+    pub location: Option<Location>,
+}
+
+/// A step, still with its node.
+#[derive(Debug, Clone)]
+pub(crate) struct Owner {
+    pub node: Node,
+    pub edge: String,
+}
+
+/// Whether the program can see `node`; the rest is V8's: stores, contexts, code, hidden classes.
+pub(crate) fn is_visible(graph: &Graph, node: Node) -> bool {
+    match graph.kind(node) {
+        NodeKind::Hidden | NodeKind::Array | NodeKind::Code | NodeKind::Shape => false,
+        NodeKind::Object | NodeKind::Native => !graph.name(node).starts_with("system / "),
+        _ => true,
+    }
+}
+
+/// What `node` is called in a finding: its class, and for a function its name.
+pub(crate) fn label(graph: &Graph, node: Node) -> String {
+    match graph.kind(node) {
+        NodeKind::Closure if graph.name(node).is_empty() => "(closure) <anonymous>".to_owned(),
+        NodeKind::Closure => format!("(closure) {}", graph.name(node)),
+        NodeKind::Object if graph.name(node).starts_with("global / ") => "global".to_owned(),
+        _ => class_name(graph, node).to_owned(),
+    }
+}
+
+/// Whether objects of `class` hold entries rather than fields.
+pub(crate) fn is_keyed(class: &str) -> bool {
+    matches!(class, "Map" | "Set" | "WeakMap" | "WeakSet")
+}
+
+/// The owners on the way from `node` outwards, nearest first, without V8's own steps and without the root.
+pub(crate) fn owners<'p>(
+    graph: &'p Graph,
+    paths: &'p Paths,
+    node: Node,
+) -> impl Iterator<Item = Owner> + 'p {
+    let mut steps = paths.from(node);
+    std::iter::from_fn(move || {
+        // The name by which an unseen step holds what came before: a variable, or a slot of a store.
+        let mut variable: Option<String> = None;
+        let mut stored = false;
+        loop {
+            let step = steps.next()?;
+            if step.from == ROOT {
+                return None;
+            }
+            if !is_visible(graph, step.from) {
+                match graph.edge_kind(step.edge) {
+                    EdgeKind::Context if variable.is_none() && !stored => {
+                        variable = Some(edge_label(graph, step.edge));
+                    }
+                    EdgeKind::Context => variable = Some(edge_label(graph, step.edge)),
+                    _ => stored |= graph.kind(step.from) == NodeKind::Array,
+                }
+                continue;
+            }
+            let class = class_name(graph, step.from);
+            let edge = match (variable, stored) {
+                (Some(variable), _) => variable,
+                (None, true) if is_keyed(class) => "[[Entries]]".to_owned(),
+                (None, true) => "[n]".to_owned(),
+                (None, false) => edge_label(graph, step.edge),
+            };
+            return Some(Owner { node: step.from, edge });
+        }
+    })
+}
+
+/// What an edge is called, with numbers made one.
+fn edge_label(graph: &Graph, edge: Edge) -> String {
+    match graph.edge_name(edge) {
+        EdgeName::Index(_) => "[n]".to_owned(),
+        EdgeName::Name(name) if graph.edge_kind(edge) == EdgeKind::Internal => {
+            if ephemeron(name).is_some() {
+                "[[WeakMap value]]".to_owned()
+            } else if name.bytes().all(|byte| byte.is_ascii_digit()) {
+                "[n]".to_owned()
+            } else {
+                name.to_owned()
+            }
+        }
+        EdgeName::Name(name) => name.to_owned(),
+    }
+}
+
+/// `owner` as it is reported.
+pub(crate) fn reported(graph: &Graph, owner: &Owner) -> PathStep {
+    let location =
+        if graph.kind(owner.node) == NodeKind::Closure { graph.location(owner.node) } else { None };
+    PathStep { name: label(graph, owner.node), edge: owner.edge.clone(), location }
+}
