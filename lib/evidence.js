@@ -3,6 +3,7 @@
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const v8 = require('node:v8');
+const native = require('./load');
 const { bridge } = require('./bridge');
 const { capture, snapshotName } = require('./snapshot');
 
@@ -46,7 +47,7 @@ class Evidence {
     const refused = this.#refusal() ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
     const found = refused ? {} : await this.#growth(baseline);
     return {
-      schemaVersion: 1,
+      schemaVersion: native.LEAK_REPORT_SCHEMA_VERSION,
       reportedAt: new Date().toISOString(),
       pid: process.pid,
       threadId,

@@ -117,7 +117,8 @@ fn hash(text: &str) -> u32 {
 /// `OutOfMemory`, `Cancelled`.
 pub fn growth(baseline: &Baseline, graph: &Graph, cancel: &AtomicBool) -> Result<Growth> {
     let classes = Classes::of(graph)?;
-    let before: HashMap<&str, Total> = baseline.totals.iter().map(|(name, total)| (&**name, *total)).collect();
+    let before: HashMap<&str, Total> =
+        baseline.totals.iter().map(|(name, total)| (&**name, *total)).collect();
     check(cancel)?;
     if !baseline.corresponds(graph, &classes) {
         return by_constructor(&before, graph, &classes, cancel);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::baseline::Growth;
 use super::class::{Classes, Total};
@@ -23,7 +23,7 @@ pub enum MatchedBy {
 }
 
 /// What changed in one class. Sizes are self sizes in bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConstructorDelta {
     /// The class, as DevTools names it.
@@ -101,8 +101,10 @@ pub fn diff(old: &Graph, new: &Graph, cancel: &AtomicBool) -> Result<Growth> {
     for &node in &pairs.removed {
         tally(old_classes.names()[old_classes.get(node) as usize], old.self_size(node), false);
     }
-    let constructors =
-        deltas.into_iter().map(|(name, (added, removed))| ConstructorDelta::new(name, added, removed)).collect();
+    let constructors = deltas
+        .into_iter()
+        .map(|(name, (added, removed))| ConstructorDelta::new(name, added, removed))
+        .collect();
     let before = Before { added: pairs.added, totals: &before };
     let culprits = culprits(&before, new, &new_classes, cancel)?;
     Ok(Growth { matched_by: MatchedBy::Id, constructors: ranked(constructors), culprits })
@@ -163,7 +165,8 @@ impl Pairs {
         }
         // What matched by id but not by class is in both lists of leftovers.
         let gone: HashSet<u32> = pairs.removed.iter().map(|&node| old.0.id(node)).collect();
-        let differing = new.0.nodes().filter(|&n| pairs.added[n as usize] && gone.contains(&new.0.id(n))).count() as u64;
+        let differing =
+            new.0.nodes().filter(|&n| pairs.added[n as usize] && gone.contains(&new.0.id(n))).count() as u64;
         pairs.differing_classes = differing;
         pairs.common_ids += differing;
         Ok(pairs)

@@ -4,7 +4,7 @@
 //! the context the variable. Here such steps are folded into their owner, which then holds by `[[Entries]]`, by `[n]` or by the
 //! name of the variable.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::class::class_name;
 use crate::graph::holding::ephemeron;
@@ -12,7 +12,7 @@ use crate::graph::path::Paths;
 use crate::graph::{Edge, EdgeKind, EdgeName, Graph, Location, Node, NodeKind, ROOT};
 
 /// One retainer on the way from a leaking object out to the root.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathStep {
     /// The retainer's class; `(closure) name` for a function.
     pub name: String,
@@ -54,11 +54,7 @@ pub(crate) fn is_keyed(class: &str) -> bool {
 }
 
 /// The owners on the way from `node` outwards, nearest first, without V8's own steps and without the root.
-pub(crate) fn owners<'p>(
-    graph: &'p Graph,
-    paths: &'p Paths,
-    node: Node,
-) -> impl Iterator<Item = Owner> + 'p {
+pub(crate) fn owners<'p>(graph: &'p Graph, paths: &'p Paths, node: Node) -> impl Iterator<Item = Owner> + 'p {
     let mut steps = paths.from(node);
     std::iter::from_fn(move || {
         // The name by which an unseen step holds what came before: a variable, or a slot of a store.

@@ -131,7 +131,8 @@ struct ChildLists {
 
 impl ChildLists {
     fn of(graph: &Graph, trees: &Trees) -> Result<Self> {
-        let mut lists = Self { first: filled(NONE, graph.node_count())?, sibling: filled(NONE, graph.node_count())? };
+        let mut lists =
+            Self { first: filled(NONE, graph.node_count())?, sibling: filled(NONE, graph.node_count())? };
         for node in graph.nodes().skip(1) {
             let head = &mut lists.first[trees.dominators.parent(node) as usize];
             lists.sibling[node as usize] = std::mem::replace(head, node);

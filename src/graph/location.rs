@@ -9,12 +9,12 @@
 //!
 //! The second edge is called `script_or_debug_info` up to Node 20 and `script` after.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{EdgeKind, Graph, Node, NodeKind};
 
 /// A place in a source file, as editors count: the first line is 1, and so is the first column.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Location {
     /// The path of the file; `node:...` for Node's own code.
     pub file: String,

@@ -1,7 +1,11 @@
-//! What leaves the core: serialisable records and reports, and their text.
+//! What leaves the core: serialisable records and reports, their text, and the files they go to.
 
 mod file;
+mod leak;
 mod sample;
+mod text;
 
 pub use file::AtomicFile;
-pub use sample::SampleRecord;
+pub use leak::{EvidenceNote, LeakReport, SCHEMA_VERSION};
+pub use sample::{GcRecord, SampleRecord};
+pub use text::render;

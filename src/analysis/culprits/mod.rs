@@ -17,7 +17,7 @@ mod region;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::class::{Classes, Total, class_name};
 use super::diff::signed;
@@ -45,7 +45,7 @@ const MAX_STEPS: usize = 48;
 const LIKE_STEPS: usize = 8;
 
 /// By what mechanism memory is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Pattern {
     /// A Map, Set, array or dictionary that is filled and never emptied.
@@ -54,8 +54,18 @@ pub enum Pattern {
     Unknown,
 }
 
+impl Pattern {
+    /// The name that reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Collection => "collection",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// A cause of growth.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Culprit {
     /// The class that grows; `(closure) name` for functions, `(string)` for text.
@@ -90,7 +100,9 @@ pub(crate) struct Label(NodeKind, u32);
 
 pub(crate) fn label_of(graph: &Graph, node: Node) -> Label {
     match graph.kind(node) {
-        kind @ (NodeKind::Object | NodeKind::Native | NodeKind::Closure) => Label(kind, graph.name_index(node)),
+        kind @ (NodeKind::Object | NodeKind::Native | NodeKind::Closure) => {
+            Label(kind, graph.name_index(node))
+        }
         kind if kind.is_string() => Label(NodeKind::String, 0),
         kind => Label(kind, 0),
     }
@@ -183,7 +195,11 @@ fn groups(graph: &Graph, region: &Region, paths: &Paths) -> Result<Vec<Group>> {
     by_holder.sort_by_key(|((_, holder), tops)| (std::cmp::Reverse(tops.len()), *holder));
     for ((label, holder), tops) in by_holder {
         let likeness = likeness(graph, paths, tops[0]);
-        alike.entry((label, likeness)).or_insert_with(|| Group { holder, tops: Vec::new() }).tops.extend(tops);
+        alike
+            .entry((label, likeness))
+            .or_insert_with(|| Group { holder, tops: Vec::new() })
+            .tops
+            .extend(tops);
     }
     let mut groups: Vec<Group> = alike.into_values().collect();
     groups.sort_by_key(|group| group.holder);
@@ -202,7 +218,9 @@ fn likeness(graph: &Graph, paths: &Paths, node: Node) -> String {
 
 /// A plain object with more properties than anybody writes down is used as a Map.
 fn is_dictionary(graph: &Graph, node: Node) -> bool {
-    graph.kind(node) == NodeKind::Object && graph.edges(node).len() >= 64 && class_name(graph, node) == "Object"
+    graph.kind(node) == NodeKind::Object
+        && graph.edges(node).len() >= 64
+        && class_name(graph, node) == "Object"
 }
 
 /// A unit of growth that is worth telling.
@@ -220,7 +238,8 @@ impl Finding {
         let sample = *unit.nodes.first()?;
         let found = unit.nodes.len() as u64;
         let count = found.min(net.get(sample));
-        let enough = (count >= MIN_COUNT as u64 && unit.retained >= NOISE_BYTES) || unit.retained >= MIN_BYTES;
+        let enough =
+            (count >= MIN_COUNT as u64 && unit.retained >= NOISE_BYTES) || unit.retained >= MIN_BYTES;
         if count == 0 || !enough {
             return None;
         }
@@ -283,11 +302,16 @@ fn is_collection(graph: &Graph, node: Node) -> bool {
 
 fn advice(name: &str, collection: Option<&str>, chain: bool, steps: &[PathStep]) -> String {
     // The first name a programmer gave: a variable or a property.
-    let held_by = steps.iter().map(|step| step.edge.as_str()).find(|edge| !edge.is_empty() && !edge.starts_with('['));
+    let held_by =
+        steps.iter().map(|step| step.edge.as_str()).find(|edge| !edge.is_empty() && !edge.starts_with('['));
     let place = held_by.map_or(String::new(), |edge| format!(" `{edge}`"));
     match (chain, collection) {
-        (true, _) => format!("Each {name} holds the one before it: cut the reference that links them{place}."),
-        (false, Some(class)) => format!("Remove each {name} from the {class}{place} when it is done, or bound its size."),
+        (true, _) => {
+            format!("Each {name} holds the one before it: cut the reference that links them{place}.")
+        }
+        (false, Some(class)) => {
+            format!("Remove each {name} from the {class}{place} when it is done, or bound its size.")
+        }
         (false, None) => format!("Release each {name}{place} when it is done."),
     }
 }

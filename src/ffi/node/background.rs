@@ -2,8 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use napi::bindgen_prelude::{Env, Object};
 use napi::JsDeferred;
+use napi::bindgen_prelude::{Env, Object};
 
 use super::to_napi;
 use crate::error::{Error, ErrorKind, Result};

@@ -8,6 +8,7 @@ mod background;
 mod bridge;
 mod capture;
 mod monitor;
+mod report;
 
 use napi::Status;
 

@@ -16,4 +16,4 @@ pub use gc::GcHooks;
 pub use heap::{STATISTICS, from_statistics, heap_statistics};
 pub use interrupt::Interrupter;
 pub use snapshot::{ChunkSink, take_snapshot};
-pub use symbols::{Bridge, Isolate, bridge};
+pub use symbols::bridge;

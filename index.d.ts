@@ -1,0 +1,292 @@
+/// <reference types="node" />
+
+import { EventEmitter } from 'node:events';
+
+/** A place in a source file; lines and columns count from 1. */
+export interface SourceLocation {
+  file: string;
+  line: number;
+  column: number;
+}
+
+/** Settings of a {@link MemoryMonitor}. */
+export interface MonitorOptions {
+  /** Time between two samples, from 10 ms to a day. Default: 30 000. */
+  intervalMs?: number;
+  /** Used heap at which `threshold` is raised. Default: 90 % of the nearest limit, V8's or the container's. */
+  alertThresholdMB?: number;
+  /** How many samples `report()` gives. Default: 20. */
+  maxSamples?: number;
+  /**
+   * What is taken when a leak is called. `summary`: two looks at the heap, each of which stops this thread for about 50 ms a
+   * megabyte of heap. `snapshot`: the same, and the second one is kept as a file. `none`: nothing. `auto` (default): as
+   * `summary` up to 128 MB of heap, as `none` above.
+   */
+  evidence?: 'auto' | 'summary' | 'snapshot' | 'none';
+  /** Where files go. Default: `heapwarden-evidence` in the working directory. Made when first needed. */
+  directory?: string;
+  /** Told of what nobody listens to. Default: `process.emitWarning` with a code. */
+  logger?: Logger;
+}
+
+/** The part of a logger that is used; pino, bunyan and `console` have it. */
+export interface Logger {
+  warn(details: object, message: string): void;
+}
+
+/** One reading. Figures that end in `MB` are rounded; the others are bytes. */
+export interface Sample {
+  /** ISO 8601. */
+  timestamp: string;
+  heapUsedMB: number;
+  heapTotalMB: number;
+  externalMB: number;
+  rssMB: number;
+  heapUsed: number;
+  heapTotal: number;
+  /** Memory outside the heap that JavaScript objects hold, array buffers included. */
+  external: number;
+  arrayBuffers: number;
+  /** Of the whole process. */
+  rss: number;
+  /** Where V8 gives up. */
+  heapLimit: number;
+  /** The control group's limit; null where there is none. */
+  containerLimit: number | null;
+  /** What the control group uses, page cache included. */
+  containerUsed: number | null;
+  /** Used heap after the last major collection; null until there was one. */
+  postGcFloor: number | null;
+  /** Age of the heap's figures: more than some milliseconds where the thread was too busy to answer. */
+  heapAgeMs: number;
+  /** Collections since the sample before. */
+  gc: { minor: number; major: number; pauseMs: number };
+}
+
+/** What the counters say. */
+export interface Verdict {
+  status: 'warming-up' | 'healthy' | 'suspect' | 'leak';
+  kind: 'heap' | 'external' | 'native' | 'none';
+  /** Slope of the post-GC floor; 0 unless suspect or leak. */
+  growthBytesPerSecond: number;
+  /** Since when it grows (ISO 8601); null unless suspect or leak. */
+  since: string | null;
+  /** Until the nearest limit at this rate; null where it does not grow or no limit is known. */
+  etaMs: number | null;
+  /** The numbers behind it. */
+  evidence: VerdictEvidence;
+}
+
+/** The numbers behind a verdict. */
+export interface VerdictEvidence {
+  /** Post-GC floors that it rests on. */
+  floors: number;
+  firstFloorBytes: number;
+  lastFloorBytes: number;
+  windowMs: number;
+  /** Kendall's trend statistic, in standard deviations from no trend. */
+  trendZ: number;
+  /** The window in four parts: the smallest rise from one to the next, as a share of the mean rise. */
+  smallestStepShare: number;
+  /** The last of these rises, likewise. */
+  lateShare: number;
+  /** The growth that would have been too small to speak of. */
+  minimumEffectBytes: number;
+}
+
+/** One retainer on the way from a leaking object out to the GC root. */
+export interface RetainerStep {
+  /** The retainer's class; `(closure) name` for a function. */
+  name: string;
+  /** The property, variable or slot by which it holds the step before. */
+  edge: string;
+  /** Where the function is written, for functions. */
+  location: SourceLocation | null;
+}
+
+/** How memory is kept. */
+export type Pattern =
+  | 'listener' | 'closure' | 'collection' | 'timer' | 'promise' | 'buffer' | 'pool' | 'global' | 'string' | 'unknown';
+
+/** One cause of growth. */
+export interface Culprit {
+  constructorName: string;
+  pattern: Pattern;
+  countDelta: number;
+  sizeDelta: number;
+  retainedSizeDelta: number;
+  /** From one of the leaking objects outwards. */
+  retainerPath: RetainerStep[];
+  /** The constructor, if it is the program's; else the nearest function of the program on the path. */
+  location: SourceLocation | null;
+  advice: string;
+}
+
+/** What changed in one class; sizes are self sizes in bytes. */
+export interface ConstructorDelta {
+  constructorName: string;
+  addedCount: number;
+  removedCount: number;
+  countDelta: number;
+  addedSize: number;
+  removedSize: number;
+  sizeDelta: number;
+}
+
+/** What is told of a leak. */
+export interface LeakReport {
+  schemaVersion: 1;
+  /** ISO 8601. */
+  reportedAt: string;
+  pid: number;
+  threadId: number;
+  /** `process.version`. */
+  node: string;
+  verdict: Verdict;
+  /** Largest first; empty where no evidence could be taken. */
+  culprits: Culprit[];
+  /** Classes that grew most, twenty at most. */
+  constructors: ConstructorDelta[];
+  allocationSites: unknown[];
+  /** Snapshots that were kept. */
+  files: string[];
+  /** How long the evidence stopped this thread. */
+  pauseMs: number;
+  evidence: {
+    mode: 'inline' | 'none';
+    /** Why there is none. */
+    reason: string | null;
+    baselineAt: string | null;
+    matchedBy: 'id' | 'constructor' | null;
+    /** Where heap figures come from. */
+    heapSource: 'bridge' | 'node:v8';
+  };
+}
+
+/** A figure above its threshold. */
+export interface ThresholdCrossing {
+  metric: 'heapUsed' | 'rss';
+  valueBytes: number;
+  thresholdBytes: number;
+}
+
+/** The events of a {@link MemoryMonitor} and what their listeners are given. */
+export interface MonitorEvents {
+  sample: [sample: Sample];
+  leak: [report: LeakReport];
+  threshold: [crossing: ThresholdCrossing];
+  recovered: [from: { from: 'leak' | 'threshold' }];
+  error: [error: Error];
+}
+
+/**
+ * Watches the memory of this thread's heap and of the process, and says when it leaks.
+ *
+ * Never keeps the process alive. Where nobody listens to an event other than `sample`, the `logger` is told.
+ */
+export class MemoryMonitor extends EventEmitter {
+  constructor(options?: MonitorOptions);
+  /** Starts sampling. Does nothing where it runs already. */
+  start(): this;
+  /** Stops sampling and takes every hook, thread and handle back. The record stays. */
+  stop(): this;
+  /** Takes a sample now, between the clock's ticks, and gives it. */
+  sample(): Sample;
+  /** The last `maxSamples` samples, oldest first. */
+  report(): Sample[];
+  /** What the counters say, as of the last sample. */
+  verdict(): Verdict;
+  [Symbol.dispose](): void;
+
+  on<E extends keyof MonitorEvents>(event: E, listener: (...args: MonitorEvents[E]) => void): this;
+  on(event: string | symbol, listener: (...args: any[]) => void): this;
+  once<E extends keyof MonitorEvents>(event: E, listener: (...args: MonitorEvents[E]) => void): this;
+  once(event: string | symbol, listener: (...args: any[]) => void): this;
+  off<E extends keyof MonitorEvents>(event: E, listener: (...args: MonitorEvents[E]) => void): this;
+  off(event: string | symbol, listener: (...args: any[]) => void): this;
+}
+
+/** Settings of a snapshot. */
+export interface SnapshotOptions {
+  /** The file. Default: a name of its own in `directory`. An existing file is replaced when the new one is whole. */
+  path?: string;
+  /** Where the file goes without `path`. Default: `heapwarden-evidence` in the working directory. */
+  directory?: string;
+  /** Only `false` in this version. */
+  compress?: false;
+  /** `inline`, in which this thread stops meanwhile, is the only mode of this version. */
+  mode?: 'auto' | 'inline';
+  /** Whether to summarise the snapshot while it is written. Default: true. */
+  summary?: boolean;
+}
+
+/** All instances of one class. Sizes are bytes. */
+export interface ConstructorSummary {
+  /** As DevTools names it. */
+  constructorName: string;
+  count: number;
+  shallowSize: number;
+  /** What they keep alive; an instance inside another instance is counted once. */
+  retainedSize: number;
+  /** Where the class is written, for classes of the program. */
+  location: SourceLocation | null;
+}
+
+/** What a snapshot contains. */
+export interface SnapshotSummary {
+  nodeCount: number;
+  edgeCount: number;
+  totalShallowSize: number;
+  /** The class that retains most first. */
+  constructors: ConstructorSummary[];
+}
+
+/** A snapshot on disk. */
+export interface WrittenSnapshot {
+  path: string;
+  bytes: number;
+  mode: 'inline';
+  /** How long this thread stood still. */
+  pauseMs: number;
+  /** Until the file was complete and analysed. */
+  durationMs: number;
+  /** Null where `summary` was false, and where the analysis failed. */
+  summary: SnapshotSummary | null;
+  /** Why the file is there and its summary is not. */
+  summaryError?: string;
+}
+
+/** What changed between two snapshots. */
+export interface SnapshotDiff {
+  /** `constructor`: V8's object ids do not correspond, so that only counts and sizes are compared. */
+  matchedBy: 'id' | 'constructor';
+  /** Largest growth first. */
+  constructors: ConstructorDelta[];
+  culprits: Culprit[];
+}
+
+/** Writes a snapshot of this thread's heap, which stops meanwhile. A name that exists is a whole file, readable by its owner. */
+export function writeSnapshot(options?: SnapshotOptions): Promise<WrittenSnapshot>;
+
+/** The summary of this thread's heap, which stops meanwhile; nothing on disk. */
+export function captureSummary(options?: Pick<SnapshotOptions, 'mode'>): Promise<{
+  summary: SnapshotSummary;
+  mode: 'inline';
+  reason: string | null;
+  pauseMs: number;
+  durationMs: number;
+}>;
+
+/** What a snapshot file contains. `chunkBytes`: how much the parser is given at a time (256 KiB). */
+export function summarizeSnapshot(path: string, options?: { chunkBytes?: number }): Promise<SnapshotSummary>;
+
+/** What grew from the first snapshot file to the second. */
+export function diffSnapshots(paths: readonly [before: string, after: string]): Promise<SnapshotDiff>;
+
+/** Every error of this package. */
+export class HeapwardenError extends Error {
+  /** `HEAPWARDEN_ERR_<KIND>`. */
+  code: string;
+  /** For a bad input: the byte at which it went wrong. */
+  offset?: number;
+}

@@ -1,0 +1,46 @@
+'use strict';
+
+// `node --import heapwarden/register server.js` (or --require): a monitor for this thread, told by HEAPWARDEN_* alone.
+// Whatever goes wrong here is said once on stderr and never keeps the program from starting.
+
+const path = require('node:path');
+const { threadId } = require('node:worker_threads');
+
+try {
+  register();
+} catch (error) {
+  process.emitWarning(`heapwarden is not watching this process: ${error.message}`, {
+    type: 'HeapwardenWarning',
+    code: error.code ?? 'HEAPWARDEN_ERR_REGISTER',
+  });
+}
+
+function register() {
+  const native = require('./load');
+  const { MemoryMonitor } = require('./monitor');
+  const { environmentOptions, monitorOptions } = require('./options');
+  const { alertMessage } = require('./messages');
+
+  const options = environmentOptions();
+  const { directory } = monitorOptions(options);
+  const monitor = new MemoryMonitor(options);
+  const say = (text) => process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
+
+  monitor.on('leak', (report) => {
+    const json = JSON.stringify(report, null, 2);
+    say(native.renderLeakReport(json));
+    const time = report.reportedAt.replace(/[-:]/g, '').replace('.', '-');
+    const file = path.join(directory, `heapwarden-leak-${time}-${process.pid}-${threadId}.json`);
+    try {
+      native.writeFileAtomic(file, `${json}\n`);
+      say(`heapwarden: report written to ${file}`);
+    } catch (error) {
+      const { fromNative } = require('./errors');
+      say(`heapwarden: the report could not be written: ${fromNative(error).message}`);
+    }
+  });
+  for (const event of ['threshold', 'recovered', 'error']) {
+    monitor.on(event, (payload) => say(`heapwarden: ${alertMessage(event, payload)}`));
+  }
+  monitor.start();
+}

@@ -1,0 +1,56 @@
+//! The report of a leak.
+
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::{ConstructorDelta, Culprit};
+use crate::units::UnixMillis;
+use crate::verdict::Verdict;
+
+/// Version of [`LeakReport`]'s shape; raised when a field changes its meaning or goes away.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What is told of a leak: the claim, its numbers, and who is to blame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeakReport {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// When the report was made.
+    pub reported_at: UnixMillis,
+    /// The process.
+    pub pid: u32,
+    /// The thread: 0 for the main one, a worker's `threadId` otherwise.
+    pub thread_id: u32,
+    /// Version of Node, as `process.version`.
+    pub node: String,
+    /// The claim.
+    pub verdict: Verdict,
+    /// Causes, largest first; empty where no evidence could be taken.
+    pub culprits: Vec<Culprit>,
+    /// Classes that grew most.
+    pub constructors: Vec<ConstructorDelta>,
+    /// Where surviving objects were allocated; empty unless sampled.
+    pub allocation_sites: Vec<serde_json::Value>,
+    /// Snapshot files that were kept.
+    pub files: Vec<String>,
+    /// How long the evidence stopped the process, in milliseconds.
+    pub pause_ms: f64,
+    /// How the evidence was taken.
+    pub evidence: EvidenceNote,
+}
+
+/// How the evidence behind a report was taken, or why there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EvidenceNote {
+    /// `inline`, or `none`.
+    pub mode: String,
+    /// Why there is none.
+    pub reason: Option<String>,
+    /// When the heap was looked at first.
+    pub baseline_at: Option<UnixMillis>,
+    /// How the objects of both looks were matched.
+    pub matched_by: Option<String>,
+    /// Where heap figures come from: `bridge`, or `node:v8`.
+    pub heap_source: String,
+}

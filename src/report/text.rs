@@ -1,0 +1,235 @@
+//! A leak report for a terminal.
+
+use std::fmt::Write;
+
+use super::leak::LeakReport;
+use crate::analysis::{Culprit, PathStep};
+use crate::graph::Location;
+use crate::verdict::{Kind, Verdict};
+
+/// No line is wider.
+const WIDTH: usize = 100;
+/// Culprits shown; the JSON has all.
+const SHOWN: usize = 3;
+/// Steps of a retaining path shown, nearest to the leaking object first.
+const STEPS: usize = 8;
+
+/// The report as one block of plain text, no wider than 100 columns, to be read in ten seconds.
+pub fn render(report: &LeakReport) -> String {
+    let mut block = Block::default();
+    let verdict = &report.verdict;
+    block.line(0, &"-".repeat(WIDTH));
+    block.line(0, &format!("MEMORY LEAK: {}", headline(verdict)));
+    block.line(2, &numbers(verdict));
+    if report.culprits.is_empty() {
+        let why = report.evidence.reason.as_deref().unwrap_or("nothing that grew stands out");
+        block.line(2, &format!("No culprit named: {why}"));
+    }
+    for (i, culprit) in report.culprits.iter().take(SHOWN).enumerate() {
+        block.culprit(i + 1, culprit);
+    }
+    if report.culprits.len() > SHOWN {
+        block.line(2, &format!("and {} smaller ones, in the JSON report", report.culprits.len() - SHOWN));
+    }
+    let thread = if report.thread_id == 0 { String::new() } else { format!(", worker {}", report.thread_id) };
+    block.line(
+        0,
+        &format!(
+            "pid {}{thread}, Node {}, evidence paused it for {:.0} ms",
+            report.pid, report.node, report.pause_ms
+        ),
+    );
+    block.line(0, &"-".repeat(WIDTH));
+    block.text
+}
+
+fn headline(verdict: &Verdict) -> String {
+    let what = match verdict.kind {
+        Kind::Heap => "the heap",
+        Kind::External => "external memory (buffers)",
+        Kind::Native => "native memory",
+        Kind::None => "memory",
+    };
+    let rate = bytes(verdict.growth_bytes_per_second * 60.0);
+    let end = match verdict.eta_ms {
+        Some(ms) => format!("; the limit is {} away", duration(ms)),
+        None => String::new(),
+    };
+    format!("{what} grows by {rate} a minute{end}")
+}
+
+fn numbers(verdict: &Verdict) -> String {
+    let e = &verdict.evidence;
+    format!(
+        "floor after GC {} -> {} over {} collections in {} (trend z {:.1}, steady {:.0} %)",
+        bytes(e.first_floor_bytes as f64),
+        bytes(e.last_floor_bytes as f64),
+        e.floors,
+        duration(e.window_ms),
+        e.trend_z,
+        100.0 * e.smallest_step_share.clamp(0.0, 1.0),
+    )
+}
+
+#[derive(Default)]
+struct Block {
+    text: String,
+}
+
+impl Block {
+    /// Adds a line at an indent, cut to the width.
+    fn line(&mut self, indent: usize, text: &str) {
+        let room = WIDTH - indent;
+        let _ = writeln!(self.text, "{:indent$}{}", "", cut(&one_line(text), room));
+    }
+
+    /// Adds text at an indent, wrapped at spaces.
+    fn wrapped(&mut self, indent: usize, text: &str) {
+        let room = WIDTH - indent;
+        let mut row = String::new();
+        for word in one_line(text).split(' ') {
+            if !row.is_empty() && row.chars().count() + 1 + word.chars().count() > room {
+                self.line(indent, &row);
+                row.clear();
+            }
+            if !row.is_empty() {
+                row.push(' ');
+            }
+            row.push_str(word);
+        }
+        self.line(indent, &row);
+    }
+
+    fn culprit(&mut self, number: usize, culprit: &Culprit) {
+        let count = culprit.count_delta.max(1);
+        let each = culprit.retained_size_delta as f64 / count as f64;
+        self.line(0, "");
+        self.line(
+            0,
+            &format!(
+                "{number}. {}  +{} objects, +{} retained ({} each)  [{}]",
+                culprit.constructor_name,
+                grouped(culprit.count_delta),
+                bytes(culprit.retained_size_delta as f64),
+                bytes(each),
+                culprit.pattern.name(),
+            ),
+        );
+        if let Some(location) = &culprit.location {
+            self.line(3, &format!("at {}", place(location)));
+        }
+        if !culprit.retainer_path.is_empty() {
+            self.line(3, "held by");
+        }
+        for step in culprit.retainer_path.iter().take(STEPS) {
+            self.step(step);
+        }
+        if culprit.retainer_path.len() > STEPS {
+            self.line(5, &format!("... {} more steps to the GC root", culprit.retainer_path.len() - STEPS));
+        }
+        self.wrapped(3, &culprit.advice);
+    }
+
+    fn step(&mut self, step: &PathStep) {
+        let location = step.location.as_ref().map_or(String::new(), |l| format!("  {}", place(l)));
+        self.line(5, &format!("{} of {}{location}", step.edge, step.name));
+    }
+}
+
+/// `file:line:column`, with the end of a long path, which says more than its start.
+fn place(location: &Location) -> String {
+    let text = format!("{}:{}:{}", location.file, location.line, location.column);
+    let length = text.chars().count();
+    if length <= 60 {
+        return text;
+    }
+    format!("...{}", text.chars().skip(length - 57).collect::<String>())
+}
+
+/// Control characters would let a property's name move the cursor.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn cut(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    text.chars().take(room - 3).chain("...".chars()).collect()
+}
+
+fn bytes(n: f64) -> String {
+    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
+    let (mut value, mut unit) = (n, 0);
+    while value.abs() >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let decimals = usize::from(unit > 0);
+    format!("{value:.decimals$} {}", UNITS[unit])
+}
+
+fn duration(ms: u64) -> String {
+    match ms / 1000 {
+        s @ 0..=119 => format!("{s} s"),
+        s @ 120..=7199 => format!("{} min", s / 60),
+        s @ 7200..=172_799 => format!("{} h", s / 3600),
+        s => format!("{} days", s / 86_400),
+    }
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(n: i64) -> String {
+    let digits = n.unsigned_abs().to_string();
+    let mut text = String::from(if n < 0 { "-" } else { "" });
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_well() {
+        assert_eq!(
+            [0.0, 1023.0, 1024.0, 1.5e6, -2048.0].map(bytes),
+            ["0 B", "1023 B", "1.0 KB", "1.4 MB", "-2.0 KB"]
+        );
+        assert_eq!([0, 999, 1000, -1_234_567].map(grouped), ["0", "999", "1,000", "-1,234,567"]);
+        assert_eq!(
+            [5_000, 119_999, 120_000, 7_200_000, 400_000_000].map(duration),
+            ["5 s", "119 s", "2 min", "2 h", "4 days"]
+        );
+    }
+
+    /// The same report that JavaScript's tests render.
+    const REPORT: &str = include_str!("../../__test__/golden/leak-report.json");
+    const TEXT: &str = include_str!("../../__test__/golden/leak-report.txt");
+
+    #[test]
+    fn the_golden_report_reads_as_it_did() {
+        let report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
+        assert_eq!(render(&report), TEXT);
+    }
+
+    #[test]
+    fn nothing_is_wider_than_the_terminal_or_moves_its_cursor() {
+        let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
+        for culprit in &mut report.culprits {
+            culprit.constructor_name = "\u{1b}[2J".repeat(50);
+            culprit.advice = "word ".repeat(100);
+            for step in &mut culprit.retainer_path {
+                step.edge = "very_long_name".repeat(20);
+            }
+        }
+        let text = render(&report);
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH));
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
+    }
+}
