@@ -20,26 +20,29 @@ function decide() {
   return { available: true, snapshots: state.snapshots, reason: undefined };
 }
 
-/**
- * The first field in which the bridge and `node:v8` differ. Reading allocates and a collection may come between, so each
- * figure of `node:v8` must lie between the bridge's figures before and after it, in one attempt out of some.
- */
+/** What the bridge and `node:v8` differ in, if they do in every attempt: reading allocates, and a collection may come between. */
 function disagreement() {
   const names = native.bridgeStatisticsNames();
-  let differs = 'nothing could be read';
-  for (let attempt = 0; attempt < ATTEMPTS && differs; attempt++) {
+  let differs;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const before = native.bridgeStatistics();
     const truth = v8.getHeapStatistics();
     const after = native.bridgeStatistics();
     if (!before || !after) return 'the isolate could not be found';
-    const at = names.findIndex((name, i) => name in truth && !between(truth[name], before[i], after[i]));
-    differs = at < 0 ? undefined : `${names[at]}: ${truth[names[at]]} is not from ${before[at]} to ${after[at]}`;
+    differs = firstDifference(names, before, truth, after);
+    if (differs === undefined) return undefined;
   }
   return differs;
+}
+
+/** The first field whose figure in `truth` does not lie between the bridge's figures before and after it, in words. */
+function firstDifference(names, before, truth, after) {
+  const at = names.findIndex((name, i) => name in truth && !between(truth[name], before[i], after[i]));
+  return at < 0 ? undefined : `${names[at]}: ${truth[names[at]]} is not from ${before[at]} to ${after[at]}`;
 }
 
 function between(value, a, b) {
   return value >= Math.min(a, b) && value <= Math.max(a, b);
 }
 
-module.exports = { bridge };
+module.exports = { bridge, firstDifference };

@@ -1,6 +1,6 @@
 'use strict';
 
-// Garbage collections as `node:perf_hooks` tells them: after the fact, and without what they left.
+// Garbage collections as the public modules tell them, where there is no bridge to V8.
 
 const { PerformanceObserver, constants, performance } = require('node:perf_hooks');
 const v8 = require('node:v8');
@@ -8,25 +8,77 @@ const v8 = require('node:v8');
 const MAJOR = constants.NODE_PERFORMANCE_GC_MAJOR;
 const MINOR = constants.NODE_PERFORMANCE_GC_MINOR;
 
+/** Collections that the profiler may hold: its text is some 3 KB each, and parsing it blocks. */
+const MOST_PENDING = 64;
+
 /**
- * Reports each collection to `record(major, pauseMs, atMs, used, external)` until the returned function is called.
+ * Reports each collection to `record(major, pauseMs, atMs, used, external)`, some turns after it happened.
  *
- * The heap is read when the observer runs, in the turn after the collection: the floor is too high by what was allocated
- * in between, never too low.
+ * `v8.GCProfiler` knows exactly what each collection left but calls nobody; the observer is called but does not know. So the
+ * observer is the bell, and the profiler is read when it rings for a major collection, or for many minor ones. Gives
+ * `{ flush, stop }`: `flush` reports what was not reported yet.
  */
 function observeGc(record) {
+  return typeof v8.GCProfiler === 'function' ? exact(record) : approximate(record);
+}
+
+function exact(record) {
+  let profiler = startProfiler();
+  let pending = 0;
+  let majorsAt = [];
+  const flush = () => {
+    if (pending === 0) return;
+    // The next one starts first, so that a collection while the text is parsed is not missed.
+    const full = profiler;
+    profiler = startProfiler();
+    const times = majorsAt;
+    pending = 0;
+    majorsAt = [];
+    for (const { gcType, cost, afterGC } of full.stop().statistics) {
+      const major = gcType === 'MarkSweepCompact';
+      if (!major && gcType !== 'Scavenge' && !gcType.startsWith('MinorMark')) continue;
+      const { usedHeapSize, externalMemory } = afterGC.heapStatistics;
+      record(major, cost / 1000, (major && times.shift()) || Date.now(), usedHeapSize, externalMemory);
+    }
+  };
+  const observer = new PerformanceObserver((list) => {
+    const entries = list.getEntries();
+    pending += entries.length;
+    majorsAt.push(...entries.filter((entry) => kindOf(entry) === MAJOR).map(endOf));
+    if (majorsAt.length > 0 || pending >= MOST_PENDING) flush();
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  return {
+    flush,
+    stop() {
+      observer.disconnect();
+      profiler.stop();
+    },
+  };
+}
+
+function startProfiler() {
+  const profiler = new v8.GCProfiler();
+  profiler.start();
+  return profiler;
+}
+
+/** The heap is read when the observer runs: a floor is then too high by what was allocated meanwhile, never too low. */
+function approximate(record) {
   const observer = new PerformanceObserver((list) => {
     let heap;
     for (const entry of list.getEntries()) {
-      const kind = entry.detail?.kind ?? entry.kind;
+      const kind = kindOf(entry);
       if (kind !== MAJOR && kind !== MINOR) continue;
       heap ??= v8.getHeapStatistics();
-      const at = performance.timeOrigin + entry.startTime + entry.duration;
-      record(kind === MAJOR, entry.duration, at, heap.used_heap_size, heap.external_memory);
+      record(kind === MAJOR, entry.duration, endOf(entry), heap.used_heap_size, heap.external_memory);
     }
   });
   observer.observe({ entryTypes: ['gc'] });
-  return () => observer.disconnect();
+  return { flush() {}, stop: () => observer.disconnect() };
 }
+
+const kindOf = (entry) => entry.detail?.kind ?? entry.kind;
+const endOf = (entry) => performance.timeOrigin + entry.startTime + entry.duration;
 
 module.exports = { observeGc };

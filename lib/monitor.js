@@ -23,7 +23,7 @@ class MemoryMonitor extends EventEmitter {
   #options;
   #evidence;
   #running = false;
-  #stopGcObserver;
+  #gcObserver;
 
   constructor(options) {
     super();
@@ -39,7 +39,7 @@ class MemoryMonitor extends EventEmitter {
     const native = this.#native;
     this.#refresh();
     translated(() => native.start(() => this.#onWake()));
-    if (!bridge.available) this.#stopGcObserver = observeGc((...gc) => native.recordGc(...gc));
+    if (!bridge.available) this.#gcObserver = observeGc((...gc) => native.recordGc(...gc));
     this.#running = true;
     return this;
   }
@@ -49,8 +49,8 @@ class MemoryMonitor extends EventEmitter {
     if (!this.#running) return this;
     this.#running = false;
     this.#native.stop();
-    this.#stopGcObserver?.();
-    this.#stopGcObserver = undefined;
+    this.#gcObserver?.stop();
+    this.#gcObserver = undefined;
     this.#evidence.release();
     return this;
   }
@@ -86,6 +86,7 @@ class MemoryMonitor extends EventEmitter {
   #refresh() {
     const { arrayBuffers, rss } = process.memoryUsage();
     if (bridge.available) return this.#native.refresh(arrayBuffers, rss, 0, 0, 0, 0);
+    this.#gcObserver?.flush();
     const heap = v8.getHeapStatistics();
     return this.#native.refresh(
       arrayBuffers, rss, heap.used_heap_size, heap.total_heap_size, heap.external_memory, heap.heap_size_limit,
