@@ -1,0 +1,54 @@
+'use strict';
+
+const js = require('@eslint/js');
+const n = require('eslint-plugin-n');
+
+module.exports = [
+  // Generated, fetched or built: nobody edits these, so nobody lints them.
+  {
+    ignores: [
+      'native.js',
+      '.cache/**',
+      'target/**',
+      '**/target/**',
+      'heapwarden-evidence/**',
+      '__test__/golden/**',
+    ],
+  },
+  js.configs.recommended,
+  n.configs['flat/recommended-script'],
+  {
+    languageOptions: { ecmaVersion: 2022 },
+    // What the package promises, not what the developer happens to run.
+    settings: { node: { version: '>=18.18.0' } },
+    rules: {
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-var': 'error',
+      'prefer-const': 'error',
+      'no-implicit-globals': 'error',
+      'no-unused-vars': ['error', { args: 'after-used', argsIgnorePattern: '^_', caughtErrors: 'none' }],
+      strict: ['error', 'global'],
+      'n/prefer-node-protocol': 'error',
+    },
+  },
+  {
+    files: ['**/*.mjs'],
+    languageOptions: { sourceType: 'module' },
+    rules: { strict: 'off' },
+  },
+  {
+    // Never published, so they may lean on what only a developer has; and node:test grew up after Node 18.
+    files: ['scripts/**', '__test__/**', 'bench/**', 'examples/**', 'fuzz/**', '*.config.js'],
+    rules: {
+      'n/no-unpublished-require': 'off',
+      'n/no-unpublished-import': 'off',
+      'n/no-process-exit': 'off',
+      'n/no-unsupported-features/node-builtins': 'off',
+    },
+  },
+  {
+    // The leaky programs leak on purpose: what they bind and never read is the point.
+    files: ['__test__/fixtures/**'],
+    rules: { 'no-unused-vars': 'off' },
+  },
+];

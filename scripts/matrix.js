@@ -1,0 +1,59 @@
+'use strict';
+
+// The JavaScript tests, on every supported Node, with V8's own functions and with the public modules only.
+
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { ROOT, capture, say, seconds } = require('./steps');
+const { nodeCounts, settle } = require('./counts');
+const { nodes } = require('./nodes');
+
+/** Explicit names, since Node 18 and 20 take no globs. */
+function testFiles() {
+  const names = fs.readdirSync(path.join(ROOT, '__test__')).filter((name) => name.endsWith('.test.js'));
+  return names.sort().map((name) => path.join('__test__', name));
+}
+
+async function runOne({ label, binary, bridge, files }) {
+  const since = Date.now();
+  const env = {
+    HEAPWARDEN_BRIDGE: bridge,
+    // Tests that start `node` by name get the one under test.
+    PATH: [path.dirname(binary), process.env.PATH].join(path.delimiter),
+  };
+  const args = ['--test', '--test-reporter=spec', ...files];
+  const { code, output } = await capture(binary, args, { env, label, timeoutMs: 600_000 });
+  const result = settle(nodeCounts(output), code ?? 1);
+  say(`  ${label} | ${result.passed} passed, ${result.failed} failed (${seconds(since)})`);
+  return { label, ...result };
+}
+
+/** Runs all of `jobs` with at most `width` under way. */
+async function pool(jobs, width) {
+  const results = [];
+  const queue = [...jobs];
+  const worker = async () => {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) results.push(await job());
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+  return results;
+}
+
+/** Resolves to one result for each Node and each side of the bridge. */
+async function matrix() {
+  const files = testFiles();
+  // `node --test` with no file would go looking for some by itself.
+  if (files.length === 0) return [{ label: 'js', passed: 0, failed: 1, reason: 'no __test__/*.test.js' }];
+  const jobs = [];
+  for (const node of await nodes()) {
+    for (const bridge of [undefined, 'off']) {
+      const label = `node ${node.major} bridge ${bridge ?? 'on'}`;
+      jobs.push(() => runOne({ label, binary: node.path, bridge, files }));
+    }
+  }
+  // Never more than two: the tests measure pauses, and a crowded machine is one long pause.
+  return pool(jobs, Math.min(2, os.cpus().length));
+}
+
+module.exports = { matrix, pool, testFiles };
