@@ -5,9 +5,11 @@ use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 
-use super::baseline::Growth;
+use super::baseline::{Growth, by_constructor};
 use super::class::{Classes, Total};
 use super::culprits::{Before, culprits};
+use super::likeness::Likeness;
+use super::trees::{Trees, paths};
 use crate::error::Result;
 use crate::graph::{Graph, Node, check, filled};
 
@@ -85,7 +87,8 @@ pub fn diff(old: &Graph, new: &Graph, cancel: &AtomicBool) -> Result<Growth> {
     check(cancel)?;
     let pairs = Pairs::of((old, &old_classes), (new, &new_classes))?;
     if !pairs.corresponds() {
-        return super::baseline::by_constructor(&before, new, &new_classes, cancel);
+        let alike = Likeness::of(old, &paths(old, cancel)?, cancel)?.counts();
+        return by_constructor(&before, &alike, new, &new_classes, cancel);
     }
     check(cancel)?;
     let mut deltas: HashMap<&str, (Total, Total)> = HashMap::new();
@@ -101,10 +104,12 @@ pub fn diff(old: &Graph, new: &Graph, cancel: &AtomicBool) -> Result<Growth> {
     for &node in &pairs.removed {
         tally(old_classes.names()[old_classes.get(node) as usize], old.self_size(node), false);
     }
-    let constructors =
-        deltas.into_iter().map(|(name, (added, removed))| ConstructorDelta::new(name, added, removed)).collect();
+    let constructors = deltas
+        .into_iter()
+        .map(|(name, (added, removed))| ConstructorDelta::new(name, added, removed))
+        .collect();
     let before = Before { added: pairs.added, totals: &before };
-    let culprits = culprits(&before, new, &new_classes, cancel)?;
+    let culprits = culprits(before, new, &new_classes, &Trees::of(new, cancel)?, cancel)?;
     Ok(Growth { matched_by: MatchedBy::Id, constructors: ranked(constructors), culprits })
 }
 
@@ -163,7 +168,8 @@ impl Pairs {
         }
         // What matched by id but not by class is in both lists of leftovers.
         let gone: HashSet<u32> = pairs.removed.iter().map(|&node| old.0.id(node)).collect();
-        let differing = new.0.nodes().filter(|&n| pairs.added[n as usize] && gone.contains(&new.0.id(n))).count() as u64;
+        let differing =
+            new.0.nodes().filter(|&n| pairs.added[n as usize] && gone.contains(&new.0.id(n))).count() as u64;
         pairs.differing_classes = differing;
         pairs.common_ids += differing;
         Ok(pairs)

@@ -13,6 +13,7 @@ mod baseline;
 mod class;
 mod culprits;
 mod diff;
+mod likeness;
 mod path;
 mod summary;
 mod trees;

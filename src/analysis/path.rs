@@ -43,7 +43,10 @@ pub(crate) fn label(graph: &Graph, node: Node) -> String {
     match graph.kind(node) {
         NodeKind::Closure if graph.name(node).is_empty() => "(closure) <anonymous>".to_owned(),
         NodeKind::Closure => format!("(closure) {}", graph.name(node)),
-        NodeKind::Object if graph.name(node).starts_with("global / ") => "global".to_owned(),
+        // The global object is `global / ` with an origin, or `global (global)`, by version.
+        NodeKind::Object if graph.name(node).starts_with("global ") => "global".to_owned(),
+        // The three forms of text are one class to a reader.
+        kind if kind.is_string() => "(string)".to_owned(),
         _ => class_name(graph, node).to_owned(),
     }
 }
@@ -53,12 +56,35 @@ pub(crate) fn is_keyed(class: &str) -> bool {
     matches!(class, "Map" | "Set" | "WeakMap" | "WeakSet")
 }
 
-/// The owners on the way from `node` outwards, nearest first, without V8's own steps and without the root.
-pub(crate) fn owners<'p>(
+/// The owners on the way from `node` outwards, nearest first, with runs of one class made one: a list is entered where it is
+/// entered, not node by node.
+pub(crate) fn collapsed<'p>(
     graph: &'p Graph,
     paths: &'p Paths,
     node: Node,
 ) -> impl Iterator<Item = Owner> + 'p {
+    let mut all = owners(graph, paths, node).peekable();
+    std::iter::from_fn(move || {
+        let mut owner = all.next()?;
+        let first = owner.node;
+        let is_run =
+            |next: &Owner| is_link(graph, first) && graph.name_index(next.node) == graph.name_index(first);
+        while let Some(next) = all.next_if(|next| graph.kind(next.node) == graph.kind(first) && is_run(next))
+        {
+            owner.node = next.node;
+        }
+        Some(owner)
+    })
+}
+
+/// Whether a run of `node`'s class is a list. Nested arrays, maps and plain objects are structure, not links.
+pub(crate) fn is_link(graph: &Graph, node: Node) -> bool {
+    let class = class_name(graph, node);
+    graph.kind(node) == NodeKind::Object && class != "Object" && class != "Array" && !is_keyed(class)
+}
+
+/// The owners on the way from `node` outwards, nearest first, without V8's own steps and without the root.
+pub(crate) fn owners<'p>(graph: &'p Graph, paths: &'p Paths, node: Node) -> impl Iterator<Item = Owner> + 'p {
     let mut steps = paths.from(node);
     std::iter::from_fn(move || {
         // The name by which an unseen step holds what came before: a variable, or a slot of a store.
@@ -113,4 +139,11 @@ pub(crate) fn reported(graph: &Graph, owner: &Owner) -> PathStep {
     let location =
         if graph.kind(owner.node) == NodeKind::Closure { graph.location(owner.node) } else { None };
     PathStep { name: label(graph, owner.node), edge: owner.edge.clone(), location }
+}
+
+/// A plain object with more properties than anybody writes down is used as a Map.
+pub(crate) fn is_dictionary(graph: &Graph, node: Node) -> bool {
+    graph.kind(node) == NodeKind::Object
+        && graph.edges(node).len() >= 64
+        && class_name(graph, node) == "Object"
 }

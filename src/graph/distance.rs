@@ -35,9 +35,9 @@ impl Distances {
             queue: Vec::new(),
             pending: HashSet::new(),
         };
-        walk.queue.try_reserve_exact(graph.node_count()).map_err(|_| crate::error::ErrorKind::OutOfMemory {
-            bytes: graph.node_count() as u64 * 4,
-        })?;
+        walk.queue
+            .try_reserve_exact(graph.node_count())
+            .map_err(|_| crate::error::ErrorKind::OutOfMemory { bytes: graph.node_count() as u64 * 4 })?;
         for edge in graph.edges(ROOT) {
             let to = graph.edge_to(edge);
             if graph.kind(to) != NodeKind::Synthetic || graph.name(to) == "(Document DOM trees)" {

@@ -124,7 +124,9 @@ mod tests {
     #[test]
     fn only_pair_names_are_ephemerons() {
         assert_eq!(ephemeron(PAIR), Some((&PAIR[1..], 5)));
-        for name in ["12", "", "part of key (", " / part of key (a @1) -> value (b @2) pair in WeakMap (table @3)"] {
+        for name in
+            ["12", "", "part of key (", " / part of key (a @1) -> value (b @2) pair in WeakMap (table @3)"]
+        {
             assert_eq!(ephemeron(name), None, "{name}");
         }
         assert_eq!(ephemeron(&PAIR.replace("@5", "@x")), None);

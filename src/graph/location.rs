@@ -33,7 +33,10 @@ impl Location {
 
 /// Whether `file` is part of the service: not Node's own (`node:` and, in bundled tools, `internal/`), not nameless.
 pub fn is_user_file(file: &str) -> bool {
-    !(file.is_empty() || file.starts_with("node:") || file.starts_with("internal/") || file.starts_with("evalmachine."))
+    !(file.is_empty()
+        || file.starts_with("node:")
+        || file.starts_with("internal/")
+        || file.starts_with("evalmachine."))
 }
 
 /// One entry of the snapshot's `locations`.

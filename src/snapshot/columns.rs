@@ -25,7 +25,11 @@ impl Highest {
 
     /// The error for an index outside a table of `limit` entries.
     pub fn check(self, field: &'static str, limit: u64) -> Result<()> {
-        if self.offset != 0 && self.index >= limit { Err(index_error(field, self.index, limit, self.offset)) } else { Ok(()) }
+        if self.offset != 0 && self.index >= limit {
+            Err(index_error(field, self.index, limit, self.offset))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -36,8 +40,9 @@ fn grow<T>(vec: &mut Vec<T>, extra: usize, declared: u32) -> Result<()> {
     }
     let needed = vec.len() + extra;
     let target = (vec.len() * 2).max(4096).min(declared as usize + 1).max(needed);
-    vec.try_reserve_exact(target - vec.len())
-        .map_err(|_| ErrorKind::OutOfMemory { bytes: (target as u64).saturating_mul(size_of::<T>() as u64) }.into())
+    vec.try_reserve_exact(target - vec.len()).map_err(|_| {
+        ErrorKind::OutOfMemory { bytes: (target as u64).saturating_mul(size_of::<T>() as u64) }.into()
+    })
 }
 
 fn index_error(field: &'static str, index: u64, limit: u64, offset: u64) -> Error {

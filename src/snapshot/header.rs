@@ -170,7 +170,9 @@ fn type_names<'a>(
             Err(ErrorKind::SnapshotLimit { what: list, limit: MAX_TYPES as u64 })
         }
         Some(RawType::Names(names)) => Ok(names),
-        Some(RawType::Word(_)) => Err(schema(format!("the names of the types in meta.{list}"), "a single word")),
+        Some(RawType::Word(_)) => {
+            Err(schema(format!("the names of the types in meta.{list}"), "a single word"))
+        }
         None => Err(schema(format!("the names of the types in meta.{list}"), "none")),
     }
 }

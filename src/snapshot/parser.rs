@@ -55,11 +55,18 @@ enum State {
     /// After a comma: a key.
     NextKey,
     /// Inside a key.
-    Key { escape: bool },
+    Key {
+        escape: bool,
+    },
     Colon(Section),
     Value(Section),
     /// Inside the header's object, whose text is being gathered.
-    Header { depth: u32, string: bool, escape: bool, start: u64 },
+    Header {
+        depth: u32,
+        string: bool,
+        escape: bool,
+        start: u64,
+    },
     Numbers(Section, NumberScanner),
     Strings,
     Skip(Box<Skipper>),
@@ -243,8 +250,10 @@ impl SnapshotParser {
     fn check_order(&self, section: Section) -> Result<()> {
         let key = || format!("\"{}\"", String::from_utf8_lossy(&self.text).escape_debug());
         if self.header.is_none() && section != Section::Snapshot {
-            let kind =
-                ErrorKind::SnapshotSchema { expected: "\"snapshot\" as the first key".to_owned(), found: key() };
+            let kind = ErrorKind::SnapshotSchema {
+                expected: "\"snapshot\" as the first key".to_owned(),
+                found: key(),
+            };
             return Err(Error::at(kind, self.offset));
         }
         let twice = match section {
@@ -377,9 +386,9 @@ impl SnapshotParser {
 
     fn strings(&mut self, chunk: &[u8]) -> Result<usize> {
         let Some(strings) = &mut self.strings else { return Ok(chunk.len()) };
-        let (used, ended) = strings
-            .feed(chunk, self.offset)
-            .map_err(|error| if error.offset().is_some() { error } else { Error::at(error.kind().clone(), self.offset) })?;
+        let (used, ended) = strings.feed(chunk, self.offset).map_err(|error| {
+            if error.offset().is_some() { error } else { Error::at(error.kind().clone(), self.offset) }
+        })?;
         if ended {
             self.state = State::AfterValue;
         }

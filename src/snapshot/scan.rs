@@ -201,14 +201,16 @@ mod tests {
     fn a_full_batch_loses_nothing() {
         let text = (0..5000).map(|n| n.to_string()).collect::<Vec<_>>().join(",") + "]";
         for piece in [1, 7, 4096, text.len()] {
-            let values: Vec<u64> = numbers(&text, piece).unwrap().into_iter().map(|(value, _)| value).collect();
+            let values: Vec<u64> =
+                numbers(&text, piece).unwrap().into_iter().map(|(value, _)| value).collect();
             assert_eq!(values, (0..5000).collect::<Vec<u64>>());
         }
     }
 
     #[test]
     fn what_is_no_number_is_named_with_its_place() {
-        for (text, offset) in [("-1]", 0), ("1,-1]", 2), ("1.5]", 1), ("1e3]", 1), ("1,]", 2), ("1,,2]", 2), ("\"a\"]", 0)]
+        for (text, offset) in
+            [("-1]", 0), ("1,-1]", 2), ("1.5]", 1), ("1e3]", 1), ("1,]", 2), ("1,,2]", 2), ("\"a\"]", 0)]
         {
             for piece in 1..=text.len() {
                 let error = numbers(text, piece).unwrap_err();

@@ -35,7 +35,10 @@ impl Skipper {
                 continue;
             }
             let byte = chunk[at];
-            if self.depth == 0 && self.word && matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r') {
+            if self.depth == 0
+                && self.word
+                && matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r')
+            {
                 return Ok((at, true));
             }
             self.step(byte, base + at as u64)?;

@@ -153,7 +153,9 @@ impl StringsBuilder {
         }
         self.state = State::Text;
         match (self.high.take(), value) {
-            (Some(high), 0xDC00..=0xDFFF) => self.push_char(0x10000 + ((high - 0xD800) << 10) + (value - 0xDC00)),
+            (Some(high), 0xDC00..=0xDFFF) => {
+                self.push_char(0x10000 + ((high - 0xD800) << 10) + (value - 0xDC00))
+            }
             (before, _) => {
                 if before.is_some() {
                     self.push(REPLACEMENT)?;
@@ -209,7 +211,8 @@ mod tests {
                     break;
                 }
             }
-            results.push(result.and_then(|()| builder.finish()).map(|t| t.iter().map(str::to_owned).collect()));
+            results
+                .push(result.and_then(|()| builder.finish()).map(|t| t.iter().map(str::to_owned).collect()));
         }
         let first = results.swap_remove(0);
         assert!(results.iter().all(|other| *other == first), "splits differ");
@@ -228,7 +231,14 @@ mod tests {
         let r = '\u{FFFD}';
         assert_eq!(
             strings(&text[1..]).unwrap(),
-            [format!("{r}"), format!("{r}x"), format!("{r}"), format!("{r}\n"), format!("{r}😀"), format!("{r}A")]
+            [
+                format!("{r}"),
+                format!("{r}x"),
+                format!("{r}"),
+                format!("{r}\n"),
+                format!("{r}😀"),
+                format!("{r}A")
+            ]
         );
     }
 

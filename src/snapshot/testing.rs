@@ -6,8 +6,22 @@ use super::SnapshotParser;
 use crate::graph::Graph;
 
 pub(crate) const NODE_TYPES: [&str; 16] = [
-    "hidden", "array", "string", "object", "code", "closure", "regexp", "number", "native", "synthetic",
-    "concatenated string", "sliced string", "symbol", "bigint", "object shape", "wasm object",
+    "hidden",
+    "array",
+    "string",
+    "object",
+    "code",
+    "closure",
+    "regexp",
+    "number",
+    "native",
+    "synthetic",
+    "concatenated string",
+    "sliced string",
+    "symbol",
+    "bigint",
+    "object shape",
+    "wasm object",
 ];
 pub(crate) const EDGE_TYPES: [&str; 7] =
     ["context", "element", "property", "internal", "hidden", "shortcut", "weak"];
@@ -59,7 +73,8 @@ impl Snapshot {
 
     pub fn edge(&mut self, from: usize, kind: &str, name: &str, to: usize) {
         let kind = EDGE_TYPES.iter().position(|k| *k == kind).expect("an edge type");
-        let name = if kind == 1 || kind == 4 { Ok(name.parse().expect("an index")) } else { Err(name.to_owned()) };
+        let name =
+            if kind == 1 || kind == 4 { Ok(name.parse().expect("an index")) } else { Err(name.to_owned()) };
         self.nodes[from].edges.push(TestEdge { kind: kind as u64, name, to });
     }
 
@@ -97,7 +112,8 @@ impl Snapshot {
                 edges.extend([edge.kind, name, (edge.to * stride) as u64]);
             }
         }
-        let mut fields = vec!["type", "name", "id", "self_size", "edge_count", "trace_node_id", "detachedness"];
+        let mut fields =
+            vec!["type", "name", "id", "self_size", "edge_count", "trace_node_id", "detachedness"];
         if !self.old {
             fields.remove(5);
         }
@@ -136,12 +152,21 @@ impl Snapshot {
 
 /// `value` with V8's order of keys, which serde_json does not keep.
 pub(crate) fn write(value: &Value, newlines: bool) -> String {
-    let keys =
-        ["snapshot", "nodes", "edges", "trace_function_infos", "trace_tree", "samples", "locations", "strings"];
+    let keys = [
+        "snapshot",
+        "nodes",
+        "edges",
+        "trace_function_infos",
+        "trace_tree",
+        "samples",
+        "locations",
+        "strings",
+    ];
     let mut out = String::from("{");
     for (n, key) in keys.iter().filter(|key| value.get(**key).is_some()).enumerate() {
         let text = value[*key].to_string();
-        let text = if newlines && *key != "strings" && *key != "snapshot" { text.replace(',', "\n,") } else { text };
+        let text =
+            if newlines && *key != "strings" && *key != "snapshot" { text.replace(',', "\n,") } else { text };
         out += &format!("{}\"{key}\":{text}", if n == 0 { "" } else { ",\n" });
     }
     out + "}\n"

@@ -62,7 +62,8 @@ fn inside(graph: &Graph, region: &Region, top: Node) -> Option<Unit> {
         if longest.is_none_or(|other| walked.get(&other).is_none_or(|nodes| nodes.len() < length)) {
             longest = Some(label);
         }
-        let is_chain = longest.and_then(|label| walked.get(&label)).is_some_and(|nodes| nodes.len() >= MIN_COUNT);
+        let is_chain =
+            longest.and_then(|label| walked.get(&label)).is_some_and(|nodes| nodes.len() >= MIN_COUNT);
         if !is_chain
             && let Some(group) = heaviest(graph, region, &[at])
             && group.nodes.len() >= MIN_COUNT
@@ -108,7 +109,10 @@ fn unwrap(graph: &Graph, region: &Region, unit: &Unit) -> Option<Unit> {
     let held = held.filter(|held| {
         held.retained * 2 >= inner.retained
             && held.nodes.len() >= MIN_COUNT
-            && held.nodes.first().is_some_and(|&node| graph.kind(node) == NodeKind::Object && is_user(graph, node))
+            && held
+                .nodes
+                .first()
+                .is_some_and(|&node| graph.kind(node) == NodeKind::Object && is_user(graph, node))
     });
     Some(held.unwrap_or(inner))
 }

@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use super::class::{Classes, Total, class_name};
 use super::diff::signed;
-use super::path::{Owner, PathStep, is_keyed, label, owners, reported};
+use super::path::{Owner, PathStep, collapsed, is_dictionary, is_keyed, is_link, label, reported};
 use super::trees::Trees;
 use crate::error::Result;
 use crate::graph::path::Paths;
@@ -90,7 +90,9 @@ pub(crate) struct Label(NodeKind, u32);
 
 pub(crate) fn label_of(graph: &Graph, node: Node) -> Label {
     match graph.kind(node) {
-        kind @ (NodeKind::Object | NodeKind::Native | NodeKind::Closure) => Label(kind, graph.name_index(node)),
+        kind @ (NodeKind::Object | NodeKind::Native | NodeKind::Closure) => {
+            Label(kind, graph.name_index(node))
+        }
         kind if kind.is_string() => Label(NodeKind::String, 0),
         kind => Label(kind, 0),
     }
@@ -98,21 +100,21 @@ pub(crate) fn label_of(graph: &Graph, node: Node) -> Label {
 
 /// The causes of the growth since `before`, the one that retains most first.
 pub(crate) fn culprits(
-    before: &Before<'_>,
+    before: Before<'_>,
     graph: &Graph,
     classes: &Classes<'_>,
+    trees: &Trees,
     cancel: &AtomicBool,
 ) -> Result<Vec<Culprit>> {
-    let trees = Trees::of(graph, cancel)?;
-    let region = Region::of(graph, &trees, before.added.clone())?;
-    let paths = Paths::of(graph, &trees.holding, cancel)?;
+    let region = Region::of(graph, trees, before.added)?;
+    let paths = &trees.paths;
     check(cancel)?;
     let net = Net::of(graph, classes, before.totals);
     let mut findings: Vec<Finding> = Vec::new();
-    for group in groups(graph, &region, &paths)? {
+    for group in groups(graph, &region, paths)? {
         check(cancel)?;
         let unit = explain(graph, &region, &group.tops);
-        if let Some(finding) = Finding::of(graph, &net, group.holder, unit) {
+        if let Some(finding) = Finding::of(graph, paths, &net, group.holder, &unit) {
             findings.push(finding);
         }
     }
@@ -125,7 +127,7 @@ pub(crate) fn culprits(
         !repeated
     });
     findings.truncate(MAX_CULPRITS);
-    Ok(findings.iter().map(|finding| finding.report(graph, &region, &paths)).collect())
+    Ok(findings.iter().map(|finding| finding.report(graph, &region, paths)).collect())
 }
 
 fn is_user_class(graph: &Graph, node: Node) -> bool {
@@ -183,7 +185,11 @@ fn groups(graph: &Graph, region: &Region, paths: &Paths) -> Result<Vec<Group>> {
     by_holder.sort_by_key(|((_, holder), tops)| (std::cmp::Reverse(tops.len()), *holder));
     for ((label, holder), tops) in by_holder {
         let likeness = likeness(graph, paths, tops[0]);
-        alike.entry((label, likeness)).or_insert_with(|| Group { holder, tops: Vec::new() }).tops.extend(tops);
+        alike
+            .entry((label, likeness))
+            .or_insert_with(|| Group { holder, tops: Vec::new() })
+            .tops
+            .extend(tops);
     }
     let mut groups: Vec<Group> = alike.into_values().collect();
     groups.sort_by_key(|group| group.holder);
@@ -193,16 +199,21 @@ fn groups(graph: &Graph, region: &Region, paths: &Paths) -> Result<Vec<Group>> {
 /// The path of `node` by names alone: equal for the 50 arrays of a Map of arrays.
 fn likeness(graph: &Graph, paths: &Paths, node: Node) -> String {
     let mut text = String::new();
-    for owner in owners(graph, paths, node).take(LIKE_STEPS) {
-        let edge = if is_dictionary(graph, owner.node) { "[key]" } else { &owner.edge };
+    let mut list = is_link(graph, node);
+    let in_list = list;
+    let same = |owner: &Owner| in_list && graph.name_index(owner.node) == graph.name_index(node);
+    let path = collapsed(graph, paths, node).skip_while(same);
+    for owner in path.take(LIKE_STEPS) {
+        // A list is one, whichever of its ends is nearer.
+        let edge = match &*owner.edge {
+            _ if list => "",
+            _ if is_dictionary(graph, owner.node) => "[key]",
+            edge => edge,
+        };
+        list = is_link(graph, owner.node);
         text += &format!("{}\u{0}{edge}\u{0}", class_name(graph, owner.node));
     }
     text
-}
-
-/// A plain object with more properties than anybody writes down is used as a Map.
-fn is_dictionary(graph: &Graph, node: Node) -> bool {
-    graph.kind(node) == NodeKind::Object && graph.edges(node).len() >= 64 && class_name(graph, node) == "Object"
 }
 
 /// A unit of growth that is worth telling.
@@ -216,11 +227,12 @@ struct Finding {
 }
 
 impl Finding {
-    fn of(graph: &Graph, net: &Net<'_>, holder: Node, unit: Unit) -> Option<Self> {
-        let sample = *unit.nodes.first()?;
+    fn of(graph: &Graph, paths: &Paths, net: &Net<'_>, holder: Node, unit: &Unit) -> Option<Self> {
+        let sample = if unit.chain { *unit.nodes.first()? } else { nearest(paths, &unit.nodes)? };
         let found = unit.nodes.len() as u64;
         let count = found.min(net.get(sample));
-        let enough = (count >= MIN_COUNT as u64 && unit.retained >= NOISE_BYTES) || unit.retained >= MIN_BYTES;
+        let enough =
+            (count >= MIN_COUNT as u64 && unit.retained >= NOISE_BYTES) || unit.retained >= MIN_BYTES;
         if count == 0 || !enough {
             return None;
         }
@@ -238,7 +250,7 @@ impl Finding {
     }
 
     fn report(&self, graph: &Graph, region: &Region, paths: &Paths) -> Culprit {
-        let mut path: Vec<Owner> = owners(graph, paths, self.sample).collect();
+        let mut path: Vec<Owner> = collapsed(graph, paths, self.sample).collect();
         let collection = path
             .iter()
             .find(|owner| !region.is_added(owner.node) || is_collection(graph, owner.node))
@@ -276,6 +288,15 @@ impl Finding {
     }
 }
 
+/// The node with the shortest path, of some spread over all.
+fn nearest(paths: &Paths, nodes: &[Node]) -> Option<Node> {
+    const TRIED: usize = 64;
+    const FAR: usize = 1000;
+    let step = (nodes.len() / TRIED).max(1);
+    let tried = nodes.iter().step_by(step).chain(nodes.last());
+    tried.copied().min_by_key(|&node| (paths.from(node).take(FAR).count(), node))
+}
+
 fn is_collection(graph: &Graph, node: Node) -> bool {
     let class = class_name(graph, node);
     is_keyed(class) || class == "Array" || is_dictionary(graph, node)
@@ -283,11 +304,16 @@ fn is_collection(graph: &Graph, node: Node) -> bool {
 
 fn advice(name: &str, collection: Option<&str>, chain: bool, steps: &[PathStep]) -> String {
     // The first name a programmer gave: a variable or a property.
-    let held_by = steps.iter().map(|step| step.edge.as_str()).find(|edge| !edge.is_empty() && !edge.starts_with('['));
+    let of_v8 = |edge: &str| matches!(edge, "" | "context" | "reactions_or_result") || edge.starts_with('[');
+    let held_by = steps.iter().map(|step| step.edge.as_str()).find(|edge| !of_v8(edge));
     let place = held_by.map_or(String::new(), |edge| format!(" `{edge}`"));
     match (chain, collection) {
-        (true, _) => format!("Each {name} holds the one before it: cut the reference that links them{place}."),
-        (false, Some(class)) => format!("Remove each {name} from the {class}{place} when it is done, or bound its size."),
+        (true, _) => {
+            format!("Each {name} holds the one before it: cut the reference that links them{place}.")
+        }
+        (false, Some(class)) => {
+            format!("Remove each {name} from the {class}{place} when it is done, or bound its size.")
+        }
         (false, None) => format!("Release each {name}{place} when it is done."),
     }
 }
