@@ -67,10 +67,13 @@ pub(crate) fn collapsed<'p>(
     std::iter::from_fn(move || {
         let mut owner = all.next()?;
         let first = owner.node;
-        let is_run =
-            |next: &Owner| is_link(graph, first) && graph.name_index(next.node) == graph.name_index(first);
-        while let Some(next) = all.next_if(|next| graph.kind(next.node) == graph.kind(first) && is_run(next))
-        {
+        let edge = owner.edge.clone();
+        let is_run = |next: &Owner| {
+            graph.kind(next.node) == graph.kind(first)
+                && graph.name_index(next.node) == graph.name_index(first)
+                && (is_link(graph, first) || (next.edge == edge && !edge.starts_with('[')))
+        };
+        while let Some(next) = all.next_if(is_run) {
             owner.node = next.node;
         }
         Some(owner)
@@ -86,16 +89,25 @@ pub(crate) fn is_link(graph: &Graph, node: Node) -> bool {
 /// The owners on the way from `node` outwards, nearest first, without V8's own steps and without the root.
 pub(crate) fn owners<'p>(graph: &'p Graph, paths: &'p Paths, node: Node) -> impl Iterator<Item = Owner> + 'p {
     let mut steps = paths.from(node);
+    let mut from_store = graph.kind(node) == NodeKind::Array;
     std::iter::from_fn(move || {
         // The name by which an unseen step holds what came before: a variable, or a slot of a store.
         let mut variable: Option<String> = None;
-        let mut stored = false;
+        let mut stored = std::mem::take(&mut from_store);
+        let mut cell = None;
         loop {
             let step = steps.next()?;
             if step.from == ROOT {
                 return None;
             }
             if !is_visible(graph, step.from) {
+                match graph.name(step.from) {
+                    "system / Cell" => cell = Some(step.from),
+                    "system / SourceTextModule" if variable.is_none() => {
+                        variable = cell.and_then(|cell| exported_name(graph, step.from, cell));
+                    }
+                    _ => {}
+                }
                 match graph.edge_kind(step.edge) {
                     EdgeKind::Context if variable.is_none() && !stored => {
                         variable = Some(edge_label(graph, step.edge));
@@ -114,6 +126,23 @@ pub(crate) fn owners<'p>(graph: &'p Graph, paths: &'p Paths, node: Node) -> impl
             };
             return Some(Owner { node: step.from, edge });
         }
+    })
+}
+
+/// The name under which `module` exports what is in `cell`: its table of exports has the name in the slot before.
+fn exported_name(graph: &Graph, module: Node, cell: Node) -> Option<String> {
+    let slot = |edge: Edge| match graph.edge_name(edge) {
+        EdgeName::Index(index) => Some(index),
+        EdgeName::Name(name) => name.parse().ok(),
+    };
+    let tables = graph.edges(module).map(|edge| graph.edge_to(edge));
+    tables.filter(|&table| graph.kind(table) == NodeKind::Array).find_map(|table| {
+        let at = graph.edges(table).find(|&edge| graph.edge_to(edge) == cell).and_then(slot)?;
+        let before = graph
+            .edges(table)
+            .find(|&edge| slot(edge).is_some_and(|slot| slot.checked_add(1) == Some(at)))?;
+        let name = graph.edge_to(before);
+        graph.kind(name).is_string().then(|| graph.name(name).to_owned())
     })
 }
 
@@ -136,8 +165,13 @@ fn edge_label(graph: &Graph, edge: Edge) -> String {
 
 /// `owner` as it is reported.
 pub(crate) fn reported(graph: &Graph, owner: &Owner) -> PathStep {
-    let location =
-        if graph.kind(owner.node) == NodeKind::Closure { graph.location(owner.node) } else { None };
+    // A module's top level and an async function are generators, with the place of their function.
+    let is_function = match graph.kind(owner.node) {
+        NodeKind::Closure => true,
+        NodeKind::Object => matches!(graph.name(owner.node), "Generator" | "AsyncGenerator"),
+        _ => false,
+    };
+    let location = if is_function { graph.location(owner.node) } else { None };
     PathStep { name: label(graph, owner.node), edge: owner.edge.clone(), location }
 }
 

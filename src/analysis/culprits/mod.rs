@@ -12,6 +12,7 @@
 //! and still has a path through one of them.
 
 mod explain;
+mod net;
 mod region;
 
 use std::collections::HashMap;
@@ -21,12 +22,15 @@ use serde::Serialize;
 
 use super::class::{Classes, Total, class_name};
 use super::diff::signed;
-use super::path::{Owner, PathStep, collapsed, is_dictionary, is_keyed, is_link, label, reported};
+use super::path::{
+    Owner, PathStep, collapsed, is_dictionary, is_keyed, is_link, is_visible, label, reported,
+};
 use super::trees::Trees;
 use crate::error::Result;
 use crate::graph::path::Paths;
 use crate::graph::{Graph, Location, Node, NodeKind, check};
 use explain::{MIN_COUNT, Unit, explain};
+use net::Net;
 use region::{Holders, Region};
 
 /// Few but large: so many bytes are worth a finding whatever the count.
@@ -118,11 +122,17 @@ pub(crate) fn culprits(
             findings.push(finding);
         }
     }
+    let mut holders = Holders::new(graph)?;
+    for store in region.stores(graph, MIN_BYTES) {
+        let holder = holders.of(&region, paths, store);
+        findings.extend(Finding::of_store(graph, &net, holder, store));
+    }
     findings.sort_by(|a, b| (b.retained, a.sample).cmp(&(a.retained, b.sample)));
     let mut holders: Vec<Node> = Vec::new();
     findings.retain(|finding| {
-        // The keys of a Map beside its values are the same cause.
-        let repeated = holders.contains(&finding.holder) && !is_user_class(graph, finding.sample);
+        // The keys of a Map beside its values are the same cause, and so is the table for both.
+        let is_side = finding.count >= MIN_COUNT as u64 || !is_visible(graph, finding.sample);
+        let repeated = is_side && holders.contains(&finding.holder) && !is_user_class(graph, finding.sample);
         holders.push(finding.holder);
         !repeated
     });
@@ -132,39 +142,6 @@ pub(crate) fn culprits(
 
 fn is_user_class(graph: &Graph, node: Node) -> bool {
     graph.kind(node) == NodeKind::Object && graph.location(node).is_some_and(|place| place.is_user_code())
-}
-
-/// By how much each class has grown: what came less what went.
-///
-/// A cache that is full replaces its entries all the time: many are new, and none is growth.
-struct Net<'a> {
-    graph: &'a Graph,
-    by_name: HashMap<&'a str, i64>,
-}
-
-impl<'a> Net<'a> {
-    fn of(graph: &'a Graph, classes: &Classes<'a>, before: &HashMap<&str, Total>) -> Self {
-        let mut by_name: HashMap<&str, i64> = HashMap::new();
-        for (name, total) in classes.names().iter().zip(classes.totals(graph)) {
-            *by_name.entry(Self::merged(name)).or_default() += signed(total.count);
-        }
-        for (name, total) in before {
-            if let Some(net) = by_name.get_mut(Self::merged(name)) {
-                *net -= signed(total.count);
-            }
-        }
-        Self { graph, by_name }
-    }
-
-    /// Strings change their form while they live.
-    fn merged(name: &str) -> &str {
-        if matches!(name, "(concatenated string)" | "(sliced string)") { "(string)" } else { name }
-    }
-
-    fn get(&self, node: Node) -> u64 {
-        let net = self.by_name.get(Self::merged(class_name(self.graph, node))).copied();
-        u64::try_from(net.unwrap_or(0)).unwrap_or(0)
-    }
 }
 
 /// New nodes of one class in one holder, or in holders that are alike.
@@ -230,7 +207,7 @@ impl Finding {
     fn of(graph: &Graph, paths: &Paths, net: &Net<'_>, holder: Node, unit: &Unit) -> Option<Self> {
         let sample = if unit.chain { *unit.nodes.first()? } else { nearest(paths, &unit.nodes)? };
         let found = unit.nodes.len() as u64;
-        let count = found.min(net.get(sample));
+        let count = found.min(net.count(sample));
         let enough =
             (count >= MIN_COUNT as u64 && unit.retained >= NOISE_BYTES) || unit.retained >= MIN_BYTES;
         if count == 0 || !enough {
@@ -246,6 +223,20 @@ impl Finding {
             size: share(size),
             retained: share(unit.retained),
             chain: unit.chain,
+        })
+    }
+
+    /// A store that has grown: the new one less the old one that it took the place of.
+    fn of_store(graph: &Graph, net: &Net<'_>, holder: Node, store: Node) -> Option<Self> {
+        let size = graph.self_size(store);
+        let grown = size.min(net.size(store));
+        (grown >= MIN_BYTES / 2).then_some(Self {
+            sample: store,
+            holder,
+            count: 1,
+            size: grown,
+            retained: grown,
+            chain: false,
         })
     }
 
@@ -304,8 +295,11 @@ fn is_collection(graph: &Graph, node: Node) -> bool {
 
 fn advice(name: &str, collection: Option<&str>, chain: bool, steps: &[PathStep]) -> String {
     // The first name a programmer gave: a variable or a property.
-    let of_v8 = |edge: &str| matches!(edge, "" | "context" | "reactions_or_result") || edge.starts_with('[');
-    let held_by = steps.iter().map(|step| step.edge.as_str()).find(|edge| !of_v8(edge));
+    let of_v8 =
+        |edge: &str| matches!(edge, "" | "context" | "reactions_or_result") || edge.starts_with(['[', '<']);
+    // Past the first function the names are those of its callers.
+    let near = steps.iter().position(|step| step.location.is_some()).map_or(steps.len(), |at| at + 1);
+    let held_by = steps[..near].iter().map(|step| step.edge.as_str()).find(|edge| !of_v8(edge));
     let place = held_by.map_or(String::new(), |edge| format!(" `{edge}`"));
     match (chain, collection) {
         (true, _) => {
