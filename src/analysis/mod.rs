@@ -23,3 +23,6 @@ pub use culprits::{Culprit, Pattern};
 pub use diff::{ConstructorDelta, MatchedBy, diff};
 pub use path::PathStep;
 pub use summary::{ConstructorSummary, SnapshotSummary, summarize};
+
+#[cfg(test)]
+mod tests;

@@ -358,7 +358,8 @@ impl SnapshotParser {
 
     fn numbers(&mut self, chunk: &[u8]) -> Result<usize> {
         let State::Numbers(section, scanner) = &mut self.state else { return Ok(0) };
-        let (used, stop) = scanner.scan(chunk, self.offset, &mut self.batch, section.name())?;
+        let scanned = scanner.scan(chunk, self.offset, &mut self.batch, section.name());
+        let (used, stop) = scanned.as_ref().map_or((0, Stop::Full), |&scanned| scanned);
         let last = self.offset + (used as u64).saturating_sub(1);
         if stop == Stop::Chunk && self.batch.values().is_empty() {
             return Ok(used);
@@ -390,6 +391,7 @@ impl SnapshotParser {
                 }
             }
         }
+        scanned?;
         if stop == Stop::End {
             self.state = State::AfterValue;
         }

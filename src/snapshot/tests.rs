@@ -437,3 +437,22 @@ fn a_reader_that_fails_and_a_caller_that_gives_up() {
     let stop = AtomicBool::new(true);
     assert_eq!(read_graph(&mut text.as_bytes(), &stop).unwrap_err().kind(), &ErrorKind::Cancelled);
 }
+
+#[test]
+fn of_two_faults_the_first_is_reported_at_any_split() {
+    for (edges, offset) in
+        [("[1,1,7, 9,1,7, x]", 8), ("[1,1,5, 1,1,7, 99999999999999999999]", 5), ("[1,1,7, 9,1,7, 1,1,7", 8)]
+    {
+        let text = changed(|root| {
+            root["snapshot"]["edge_count"] = json!(2);
+            root["nodes"][4] = json!(2);
+            for node in 1..6 {
+                root["nodes"][node * 7 + 4] = json!(0);
+            }
+            root["edges"] = json!([]);
+        });
+        let text = text.replacen("\"edges\":[]", &format!("\"edges\":{edges}"), 1);
+        let start = text.find(edges).unwrap() as u64;
+        assert_eq!(error_of(&text).offset(), Some(start + offset), "{edges}");
+    }
+}
