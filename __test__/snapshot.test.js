@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 const v8 = require('node:v8');
-const { writeSnapshot, captureSummary, summarizeSnapshot, diffSnapshots } = require('..');
+const { writeSnapshot, summarizeSnapshot, diffSnapshots } = require('..');
 const { folder, run } = require('./support');
 const { oracle } = require('./support/oracle');
 

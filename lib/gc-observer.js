@@ -5,6 +5,10 @@
 const { PerformanceObserver, constants, performance } = require('node:perf_hooks');
 const v8 = require('node:v8');
 
+// Node 18.15 and later; other runtimes may lack it.
+// eslint-disable-next-line n/no-unsupported-features/node-builtins
+const { GCProfiler } = v8;
+
 const MAJOR = constants.NODE_PERFORMANCE_GC_MAJOR;
 const MINOR = constants.NODE_PERFORMANCE_GC_MINOR;
 
@@ -19,7 +23,7 @@ const MOST_PENDING = 64;
  * `{ flush, stop }`: `flush` reports what was not reported yet.
  */
 function observeGc(record) {
-  return typeof v8.GCProfiler === 'function' ? exact(record) : approximate(record);
+  return typeof GCProfiler === 'function' ? exact(record) : approximate(record);
 }
 
 function exact(record) {
@@ -58,7 +62,7 @@ function exact(record) {
 }
 
 function startProfiler() {
-  const profiler = new v8.GCProfiler();
+  const profiler = new GCProfiler();
   profiler.start();
   return profiler;
 }

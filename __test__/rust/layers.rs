@@ -26,6 +26,8 @@ const TABLE: &[(&str, &[&str])] = &[
     // Where the two flows are written down, and where they meet.
     ("report", &["verdict", "alert", "analysis", "sample"]),
     ("recorder", &["sample", "verdict"]),
+    // One snapshot on its way to a file and to a graph.
+    ("capture", &["snapshot", "graph", "report"]),
     ("monitor", CORE),
     // The shell around the core: imports anything, and nothing imports it.
     ("ffi", CORE_AND_MONITOR),
@@ -35,7 +37,8 @@ const CORE: &[&str] =
     &["sample", "series", "verdict", "alert", "graph", "snapshot", "analysis", "report", "recorder"];
 
 const CORE_AND_MONITOR: &[&str] = &[
-    "sample", "series", "verdict", "alert", "graph", "snapshot", "analysis", "report", "recorder", "monitor",
+    "sample", "series", "verdict", "alert", "graph", "snapshot", "analysis", "report", "recorder", "capture",
+    "monitor",
 ];
 
 /// Past this, a file is two concepts.

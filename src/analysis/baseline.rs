@@ -12,14 +12,19 @@ use serde::Serialize;
 use super::class::{Classes, Total};
 use super::culprits::{Before, Culprit, culprits};
 use super::diff::{ConstructorDelta, MatchedBy, named, ranked};
+use super::likeness::Likeness;
+use super::trees::{Trees, paths};
 use crate::error::Result;
-use crate::graph::{Graph, Node, check, filled};
+use crate::graph::{Graph, check, filled};
 
 /// More classes than this are rare; those with the fewest instances are forgotten.
 const MAX_CLASSES: usize = 4096;
 
 /// More native nodes than this are not remembered.
 const MAX_NATIVE: usize = 16_384;
+
+/// More likenesses than this are not remembered; those that fewest share are forgotten.
+const MAX_ALIKE: usize = 8192;
 
 /// Enough to tell 0.01 % from 37 %.
 const SAMPLE: usize = 1024;
@@ -34,6 +39,8 @@ pub struct Baseline {
     native: Vec<u32>,
     /// Some ids with the hash of their class, ascending.
     sample: Vec<(u32, u32)>,
+    /// How many nodes are alike, should the ids be lost.
+    alike: HashMap<u64, u32>,
 }
 
 /// What has changed between two points of a process's life.
@@ -53,8 +60,8 @@ impl Baseline {
     ///
     /// # Errors
     ///
-    /// `OutOfMemory`.
-    pub fn of(graph: &Graph) -> Result<Self> {
+    /// `OutOfMemory`, `Cancelled`.
+    pub fn of(graph: &Graph, cancel: &AtomicBool) -> Result<Self> {
         let classes = Classes::of(graph)?;
         let mut totals: Vec<(&str, Total)> = named(&classes, &classes.totals(graph)).into_iter().collect();
         if totals.len() > MAX_CLASSES {
@@ -75,13 +82,17 @@ impl Baseline {
         sample.sort_unstable();
         sample.dedup_by_key(|&mut (id, _)| id);
         let totals = totals.into_iter().map(|(name, total)| (Box::from(name), total)).collect();
-        Ok(Self { totals, watermark, native, sample })
+        let paths = paths(graph, cancel)?;
+        let mut alike: Vec<(u64, u32)> = Likeness::of(graph, &paths, cancel)?.counts().into_iter().collect();
+        alike.sort_by_key(|&(key, count)| (std::cmp::Reverse(count), key));
+        alike.truncate(MAX_ALIKE);
+        Ok(Self { totals, watermark, native, sample, alike: alike.into_iter().collect() })
     }
 
     /// The bytes this takes, about.
     pub fn memory(&self) -> usize {
         let names: usize = self.totals.keys().map(|name| name.len() + size_of::<(Box<str>, Total)>()).sum();
-        names + self.native.len() * 4 + self.sample.len() * 8
+        names + self.native.len() * 4 + self.sample.len() * 8 + self.alike.len() * 16
     }
 
     fn is_new(&self, id: u32) -> bool {
@@ -121,7 +132,7 @@ pub fn growth(baseline: &Baseline, graph: &Graph, cancel: &AtomicBool) -> Result
         baseline.totals.iter().map(|(name, total)| (&**name, *total)).collect();
     check(cancel)?;
     if !baseline.corresponds(graph, &classes) {
-        return by_constructor(&before, graph, &classes, cancel);
+        return by_constructor(&before, &baseline.alike, graph, &classes, cancel);
     }
     let mut is_added = filled(false, graph.node_count())?;
     let mut added = vec![Total::default(); classes.names().len()];
@@ -146,7 +157,7 @@ pub fn growth(baseline: &Baseline, graph: &Graph, cancel: &AtomicBool) -> Result
         })
         .collect();
     let before = Before { added: is_added, totals: &before };
-    let culprits = culprits(&before, graph, &classes, cancel)?;
+    let culprits = culprits(before, graph, &classes, &Trees::of(graph, cancel)?, cancel)?;
     Ok(Growth { matched_by: MatchedBy::Id, constructors: ranked(constructors), culprits })
 }
 
@@ -157,18 +168,16 @@ fn all_names<'a>(
     after.keys().chain(before.keys().filter(|name| !after.contains_key(**name))).copied()
 }
 
-/// The comparison that is left when ids mean nothing: how many there are of each class, and how many there were.
-///
-/// For the culprits every instance of a class that has more than doubled counts as new. Which of them were there before is not
-/// known, but they are the fewer.
+/// The comparison that is left when ids mean nothing: how many there are of each class and how many there were, and for the
+/// culprits how many are alike, `alike` being how many were.
 pub(crate) fn by_constructor(
     before: &HashMap<&str, Total>,
+    alike: &HashMap<u64, u32>,
     graph: &Graph,
     classes: &Classes<'_>,
     cancel: &AtomicBool,
 ) -> Result<Growth> {
-    let totals = classes.totals(graph);
-    let after = named(classes, &totals);
+    let after = named(classes, &classes.totals(graph));
     let constructors = all_names(before, &after)
         .map(|name| {
             let at = |map: &HashMap<&str, Total>| map.get(name).copied().unwrap_or_default();
@@ -180,17 +189,8 @@ pub(crate) fn by_constructor(
             ConstructorDelta::new(name, over(is, was), over(was, is))
         })
         .collect();
-    let doubled: Vec<bool> = classes
-        .names()
-        .iter()
-        .zip(&totals)
-        .map(|(name, total)| total.count > 2 * before.get(name).map_or(0, |was| was.count))
-        .collect();
-    let mut added = filled(false, graph.node_count())?;
-    for node in graph.nodes() {
-        added[node as usize] = node != 0 && doubled[classes.get(node as Node) as usize];
-    }
-    let before = Before { added, totals: before };
-    let culprits = culprits(&before, graph, classes, cancel)?;
+    let trees = Trees::of(graph, cancel)?;
+    let added = Likeness::of(graph, &trees.paths, cancel)?.added(graph, &trees.paths, alike)?;
+    let culprits = culprits(Before { added, totals: before }, graph, classes, &trees, cancel)?;
     Ok(Growth { matched_by: MatchedBy::Constructor, constructors: ranked(constructors), culprits })
 }

@@ -5,9 +5,11 @@ use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
 
-use super::baseline::Growth;
+use super::baseline::{Growth, by_constructor};
 use super::class::{Classes, Total};
 use super::culprits::{Before, culprits};
+use super::likeness::Likeness;
+use super::trees::{Trees, paths};
 use crate::error::Result;
 use crate::graph::{Graph, Node, check, filled};
 
@@ -85,7 +87,8 @@ pub fn diff(old: &Graph, new: &Graph, cancel: &AtomicBool) -> Result<Growth> {
     check(cancel)?;
     let pairs = Pairs::of((old, &old_classes), (new, &new_classes))?;
     if !pairs.corresponds() {
-        return super::baseline::by_constructor(&before, new, &new_classes, cancel);
+        let alike = Likeness::of(old, &paths(old, cancel)?, cancel)?.counts();
+        return by_constructor(&before, &alike, new, &new_classes, cancel);
     }
     check(cancel)?;
     let mut deltas: HashMap<&str, (Total, Total)> = HashMap::new();
@@ -106,7 +109,7 @@ pub fn diff(old: &Graph, new: &Graph, cancel: &AtomicBool) -> Result<Growth> {
         .map(|(name, (added, removed))| ConstructorDelta::new(name, added, removed))
         .collect();
     let before = Before { added: pairs.added, totals: &before };
-    let culprits = culprits(&before, new, &new_classes, cancel)?;
+    let culprits = culprits(before, new, &new_classes, &Trees::of(new, cancel)?, cancel)?;
     Ok(Growth { matched_by: MatchedBy::Id, constructors: ranked(constructors), culprits })
 }
 

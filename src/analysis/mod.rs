@@ -13,12 +13,17 @@ mod baseline;
 mod class;
 mod culprits;
 mod diff;
+mod likeness;
 mod path;
 mod summary;
 mod trees;
 
+pub use crate::graph::Location;
 pub use baseline::{Baseline, Growth, growth};
 pub use culprits::{Culprit, Pattern};
 pub use diff::{ConstructorDelta, MatchedBy, diff};
 pub use path::PathStep;
 pub use summary::{ConstructorSummary, SnapshotSummary, summarize};
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,10 @@ pub(crate) fn label(graph: &Graph, node: Node) -> String {
     match graph.kind(node) {
         NodeKind::Closure if graph.name(node).is_empty() => "(closure) <anonymous>".to_owned(),
         NodeKind::Closure => format!("(closure) {}", graph.name(node)),
-        NodeKind::Object if graph.name(node).starts_with("global / ") => "global".to_owned(),
+        // The global object is `global / ` with an origin, or `global (global)`, by version.
+        NodeKind::Object if graph.name(node).starts_with("global ") => "global".to_owned(),
+        // The three forms of text are one class to a reader.
+        kind if kind.is_string() => "(string)".to_owned(),
         _ => class_name(graph, node).to_owned(),
     }
 }
@@ -53,19 +56,58 @@ pub(crate) fn is_keyed(class: &str) -> bool {
     matches!(class, "Map" | "Set" | "WeakMap" | "WeakSet")
 }
 
+/// The owners on the way from `node` outwards, nearest first, with runs of one class made one: a list is entered where it is
+/// entered, not node by node.
+pub(crate) fn collapsed<'p>(
+    graph: &'p Graph,
+    paths: &'p Paths,
+    node: Node,
+) -> impl Iterator<Item = Owner> + 'p {
+    let mut all = owners(graph, paths, node).peekable();
+    std::iter::from_fn(move || {
+        let mut owner = all.next()?;
+        let first = owner.node;
+        let edge = owner.edge.clone();
+        let is_run = |next: &Owner| {
+            graph.kind(next.node) == graph.kind(first)
+                && graph.name_index(next.node) == graph.name_index(first)
+                && (is_link(graph, first) || (next.edge == edge && !edge.starts_with('[')))
+        };
+        while let Some(next) = all.next_if(is_run) {
+            owner.node = next.node;
+        }
+        Some(owner)
+    })
+}
+
+/// Whether a run of `node`'s class is a list. Nested arrays, maps and plain objects are structure, not links.
+pub(crate) fn is_link(graph: &Graph, node: Node) -> bool {
+    let class = class_name(graph, node);
+    graph.kind(node) == NodeKind::Object && class != "Object" && class != "Array" && !is_keyed(class)
+}
+
 /// The owners on the way from `node` outwards, nearest first, without V8's own steps and without the root.
 pub(crate) fn owners<'p>(graph: &'p Graph, paths: &'p Paths, node: Node) -> impl Iterator<Item = Owner> + 'p {
     let mut steps = paths.from(node);
+    let mut from_store = graph.kind(node) == NodeKind::Array;
     std::iter::from_fn(move || {
         // The name by which an unseen step holds what came before: a variable, or a slot of a store.
         let mut variable: Option<String> = None;
-        let mut stored = false;
+        let mut stored = std::mem::take(&mut from_store);
+        let mut cell = None;
         loop {
             let step = steps.next()?;
             if step.from == ROOT {
                 return None;
             }
             if !is_visible(graph, step.from) {
+                match graph.name(step.from) {
+                    "system / Cell" => cell = Some(step.from),
+                    "system / SourceTextModule" if variable.is_none() => {
+                        variable = cell.and_then(|cell| exported_name(graph, step.from, cell));
+                    }
+                    _ => {}
+                }
                 match graph.edge_kind(step.edge) {
                     EdgeKind::Context if variable.is_none() && !stored => {
                         variable = Some(edge_label(graph, step.edge));
@@ -84,6 +126,23 @@ pub(crate) fn owners<'p>(graph: &'p Graph, paths: &'p Paths, node: Node) -> impl
             };
             return Some(Owner { node: step.from, edge });
         }
+    })
+}
+
+/// The name under which `module` exports what is in `cell`: its table of exports has the name in the slot before.
+fn exported_name(graph: &Graph, module: Node, cell: Node) -> Option<String> {
+    let slot = |edge: Edge| match graph.edge_name(edge) {
+        EdgeName::Index(index) => Some(index),
+        EdgeName::Name(name) => name.parse().ok(),
+    };
+    let tables = graph.edges(module).map(|edge| graph.edge_to(edge));
+    tables.filter(|&table| graph.kind(table) == NodeKind::Array).find_map(|table| {
+        let at = graph.edges(table).find(|&edge| graph.edge_to(edge) == cell).and_then(slot)?;
+        let before = graph
+            .edges(table)
+            .find(|&edge| slot(edge).is_some_and(|slot| slot.checked_add(1) == Some(at)))?;
+        let name = graph.edge_to(before);
+        graph.kind(name).is_string().then(|| graph.name(name).to_owned())
     })
 }
 
@@ -106,7 +165,19 @@ fn edge_label(graph: &Graph, edge: Edge) -> String {
 
 /// `owner` as it is reported.
 pub(crate) fn reported(graph: &Graph, owner: &Owner) -> PathStep {
-    let location =
-        if graph.kind(owner.node) == NodeKind::Closure { graph.location(owner.node) } else { None };
+    // A module's top level and an async function are generators, with the place of their function.
+    let is_function = match graph.kind(owner.node) {
+        NodeKind::Closure => true,
+        NodeKind::Object => matches!(graph.name(owner.node), "Generator" | "AsyncGenerator"),
+        _ => false,
+    };
+    let location = if is_function { graph.location(owner.node) } else { None };
     PathStep { name: label(graph, owner.node), edge: owner.edge.clone(), location }
+}
+
+/// A plain object with more properties than anybody writes down is used as a Map.
+pub(crate) fn is_dictionary(graph: &Graph, node: Node) -> bool {
+    graph.kind(node) == NodeKind::Object
+        && graph.edges(node).len() >= 64
+        && class_name(graph, node) == "Object"
 }

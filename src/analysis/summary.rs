@@ -5,8 +5,9 @@ use std::sync::atomic::AtomicBool;
 use serde::Serialize;
 
 use super::class::Classes;
-use super::trees::Trees;
+use super::trees::dominators;
 use crate::error::Result;
+use crate::graph::dominators::Dominators;
 use crate::graph::retained::RetainedSizes;
 use crate::graph::{Graph, Location, Node, NodeKind, ROOT, check, filled};
 
@@ -46,12 +47,12 @@ pub struct ConstructorSummary {
 ///
 /// `OutOfMemory`, `Cancelled`.
 pub fn summarize(graph: &Graph, cancel: &AtomicBool) -> Result<SnapshotSummary> {
-    let trees = Trees::of(graph, cancel)?;
-    let retained = RetainedSizes::of(graph, &trees.dominators)?;
+    let dominators = dominators(graph, cancel)?;
+    let retained = RetainedSizes::of(graph, &dominators)?;
     check(cancel)?;
     let classes = Classes::of(graph)?;
     let totals = classes.totals(graph);
-    let sizes = retained_by_class(graph, &classes, &trees, &retained)?;
+    let sizes = retained_by_class(graph, &classes, &dominators, &retained)?;
     let mut locations: Vec<Option<Location>> = vec![None; totals.len()];
     for node in graph.nodes() {
         let slot = &mut locations[classes.get(node) as usize];
@@ -92,10 +93,10 @@ pub fn summarize(graph: &Graph, cancel: &AtomicBool) -> Result<SnapshotSummary> 
 fn retained_by_class(
     graph: &Graph,
     classes: &Classes<'_>,
-    trees: &Trees,
+    dominators: &Dominators,
     retained: &RetainedSizes,
 ) -> Result<Vec<u64>> {
-    let tree = ChildLists::of(graph, trees)?;
+    let tree = ChildLists::of(graph, dominators)?;
     let mut sizes = filled(0u64, classes.names().len())?;
     // How many instances of a class lie between the root and the current node.
     let mut open = filled(0u32, classes.names().len())?;
@@ -114,7 +115,7 @@ fn retained_by_class(
             }
             next = tree.sibling[node as usize];
             if next == NONE {
-                node = trees.dominators.parent(node);
+                node = dominators.parent(node);
             }
         }
         node = next;
@@ -130,11 +131,11 @@ struct ChildLists {
 }
 
 impl ChildLists {
-    fn of(graph: &Graph, trees: &Trees) -> Result<Self> {
+    fn of(graph: &Graph, dominators: &Dominators) -> Result<Self> {
         let mut lists =
             Self { first: filled(NONE, graph.node_count())?, sibling: filled(NONE, graph.node_count())? };
         for node in graph.nodes().skip(1) {
-            let head = &mut lists.first[trees.dominators.parent(node) as usize];
+            let head = &mut lists.first[dominators.parent(node) as usize];
             lists.sibling[node as usize] = std::mem::replace(head, node);
         }
         Ok(lists)

@@ -97,10 +97,11 @@ impl Walk<'_> {
     /// Whether DevTools walks `edge`: some lead from V8's bookkeeping to what it only describes.
     fn counts(&mut self, node: Node, edge: Edge) -> bool {
         match self.graph.kind(node) {
-            NodeKind::Hidden if self.graph.name(node) == "system / NativeContext" => {
-                if self.graph.edge_name(edge) == EdgeName::Name("sloppy_function_map") {
-                    return false;
-                }
+            NodeKind::Hidden
+                if self.graph.name(node) == "system / NativeContext"
+                    && self.graph.edge_name(edge) == EdgeName::Name("sloppy_function_map") =>
+            {
+                return false;
             }
             NodeKind::Array if self.graph.name(node) == "(map descriptors)" => {
                 let index = match self.graph.edge_name(edge) {

@@ -3,8 +3,7 @@
 use std::fmt::Write;
 
 use super::leak::LeakReport;
-use crate::analysis::{Culprit, PathStep};
-use crate::graph::Location;
+use crate::analysis::{Culprit, Location, PathStep};
 use crate::verdict::{Kind, Verdict};
 
 /// No line is wider.

@@ -152,7 +152,7 @@ impl Probe {
             };
             let published = self.published.load(Ordering::Relaxed);
             fence(Ordering::Acquire);
-            if before % 2 == 0 && self.version.load(Ordering::Relaxed) == before {
+            if before.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == before {
                 let age = Micros((self.nanos() / 1000).saturating_sub(published));
                 return (figures, Freshness { generation, age });
             }

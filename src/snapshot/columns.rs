@@ -82,12 +82,9 @@ impl NodeBuilder {
     /// Moves the whole records of `batch` to `columns`.
     pub fn take(&mut self, batch: &mut Batch, columns: &mut Columns) -> Result<()> {
         let NodeLayout { stride, kind, name, id, self_size, edge_count } = self.layout;
-        let records = batch.values().len() / stride;
         let left = self.declared as usize - columns.kind.len();
-        if records > left {
-            let declared = u64::from(self.declared);
-            return Err(count_error("nodes", declared, declared + 1, batch.starts()[left * stride]));
-        }
+        let found = batch.values().len() / stride;
+        let records = found.min(left);
         grow(&mut columns.kind, records, self.declared)?;
         grow(&mut columns.name, records, self.declared)?;
         grow(&mut columns.id, records, self.declared)?;
@@ -97,7 +94,7 @@ impl NodeBuilder {
             columns.first_edge.push(0);
         }
         let rows = batch.values().chunks_exact(stride).zip(batch.starts().chunks_exact(stride));
-        for (values, starts) in rows {
+        for (values, starts) in rows.take(records) {
             let Some(&node_kind) = self.kinds.get(usize::try_from(values[kind]).unwrap_or(usize::MAX)) else {
                 return Err(index_error("node type", values[kind], self.kinds.len() as u64, starts[kind]));
             };
@@ -118,6 +115,10 @@ impl NodeBuilder {
             columns.id.push(values[id] as u32);
             columns.self_size.push(values[self_size]);
             columns.first_edge.push(self.edges as u32);
+        }
+        if found > records {
+            let declared = u64::from(self.declared);
+            return Err(count_error("nodes", declared, declared + 1, batch.starts()[records * stride]));
         }
         batch.consume(records * stride);
         Ok(())
@@ -208,17 +209,14 @@ impl EdgeBuilder {
     /// Moves the whole records of `batch` to `columns`.
     pub fn take(&mut self, batch: &mut Batch, columns: &mut Columns) -> Result<()> {
         let EdgeLayout { stride, kind, name_or_index, to_node } = self.layout;
-        let records = batch.values().len() / stride;
         let left = self.declared as usize - columns.edge_to.len();
-        if records > left {
-            let declared = u64::from(self.declared);
-            return Err(count_error("edges", declared, declared + 1, batch.starts()[left * stride]));
-        }
+        let found = batch.values().len() / stride;
+        let records = found.min(left);
         grow(&mut columns.edge_kind, records, self.declared)?;
         grow(&mut columns.edge_name, records, self.declared)?;
         grow(&mut columns.edge_to, records, self.declared)?;
         let rows = batch.values().chunks_exact(stride).zip(batch.starts().chunks_exact(stride));
-        for (values, starts) in rows {
+        for (values, starts) in rows.take(records) {
             let Some(&edge_kind) = self.kinds.get(usize::try_from(values[kind]).unwrap_or(usize::MAX)) else {
                 return Err(index_error("edge type", values[kind], self.kinds.len() as u64, starts[kind]));
             };
@@ -233,6 +231,10 @@ impl EdgeBuilder {
             columns.edge_kind.push(edge_kind);
             columns.edge_name.push(name as u32);
             columns.edge_to.push(to);
+        }
+        if found > records {
+            let declared = u64::from(self.declared);
+            return Err(count_error("edges", declared, declared + 1, batch.starts()[records * stride]));
         }
         batch.consume(records * stride);
         Ok(())

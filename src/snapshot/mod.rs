@@ -44,3 +44,5 @@ pub(crate) mod testing;
 
 pub use parser::SnapshotParser;
 pub use read::read_graph;
+#[cfg(test)]
+mod tests;

@@ -54,9 +54,10 @@ enum State {
     FirstKey,
     /// After a comma: a key.
     NextKey,
-    /// Inside a key.
+    /// Inside a key, whose opening quote is at `start`.
     Key {
         escape: bool,
+        start: u64,
     },
     Colon(Section),
     Value(Section),
@@ -176,6 +177,16 @@ impl SnapshotParser {
         Ok(Graph::new(self.columns, strings, self.places))
     }
 
+    #[cfg(test)]
+    pub(crate) fn text_capacity(&self) -> usize {
+        self.text.capacity()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn column_capacity(&self) -> usize {
+        self.columns.self_size.capacity() + self.columns.edge_to.capacity()
+    }
+
     fn advance(&mut self, mut chunk: &[u8]) -> Result<()> {
         while !chunk.is_empty() {
             let used = self.step(chunk)?;
@@ -211,7 +222,7 @@ impl SnapshotParser {
             (State::Start, b'{') => State::FirstKey,
             (State::FirstKey | State::NextKey, b'"') => {
                 self.text.clear();
-                State::Key { escape: false }
+                State::Key { escape: false, start: self.offset }
             }
             (State::FirstKey | State::AfterValue, b'}') => State::End,
             (State::AfterValue, b',') => State::NextKey,
@@ -226,14 +237,15 @@ impl SnapshotParser {
     }
 
     fn key(&mut self, chunk: &[u8]) -> Result<usize> {
-        let State::Key { escape } = &mut self.state else { return Ok(0) };
+        let State::Key { escape, start } = &mut self.state else { return Ok(0) };
         for (at, &byte) in chunk.iter().enumerate() {
             match byte {
                 _ if *escape => *escape = false,
                 b'\\' => *escape = true,
                 b'"' => {
                     let section = Section::of_key(&self.text);
-                    self.check_order(section)?;
+                    let start = *start;
+                    self.check_order(section, start)?;
                     self.state = State::Colon(section);
                     return Ok(at + 1);
                 }
@@ -247,14 +259,14 @@ impl SnapshotParser {
     }
 
     /// The header says how to read the rest, so it must come first; nothing may come twice.
-    fn check_order(&self, section: Section) -> Result<()> {
+    fn check_order(&self, section: Section, start: u64) -> Result<()> {
         let key = || format!("\"{}\"", String::from_utf8_lossy(&self.text).escape_debug());
         if self.header.is_none() && section != Section::Snapshot {
             let kind = ErrorKind::SnapshotSchema {
                 expected: "\"snapshot\" as the first key".to_owned(),
                 found: key(),
             };
-            return Err(Error::at(kind, self.offset));
+            return Err(Error::at(kind, start));
         }
         let twice = match section {
             Section::Snapshot => self.header.is_some(),
@@ -266,7 +278,7 @@ impl SnapshotParser {
         };
         if twice {
             let kind = ErrorKind::SnapshotSchema { expected: format!("{} once", key()), found: key() };
-            return Err(Error::at(kind, self.offset));
+            return Err(Error::at(kind, start));
         }
         Ok(())
     }
@@ -346,7 +358,8 @@ impl SnapshotParser {
 
     fn numbers(&mut self, chunk: &[u8]) -> Result<usize> {
         let State::Numbers(section, scanner) = &mut self.state else { return Ok(0) };
-        let (used, stop) = scanner.scan(chunk, self.offset, &mut self.batch, section.name())?;
+        let scanned = scanner.scan(chunk, self.offset, &mut self.batch, section.name());
+        let (used, stop) = scanned.as_ref().map_or((0, Stop::Full), |&scanned| scanned);
         let last = self.offset + (used as u64).saturating_sub(1);
         if stop == Stop::Chunk && self.batch.values().is_empty() {
             return Ok(used);
@@ -378,6 +391,7 @@ impl SnapshotParser {
                 }
             }
         }
+        scanned?;
         if stop == Stop::End {
             self.state = State::AfterValue;
         }

@@ -84,7 +84,8 @@ impl NumberScanner {
 
     /// Appends numbers of `chunk`, whose first byte is at `base` in the input, to `batch`; returns how many bytes were used.
     ///
-    /// `section` is the array's name, for messages.
+    /// `section` is the array's name, for messages. The numbers before an error are in the batch: something may be wrong with one of
+    /// them, and the first fault is the one to report, however the input was cut.
     pub fn scan(
         &mut self,
         chunk: &[u8],
@@ -108,16 +109,14 @@ impl NumberScanner {
                     at += 1;
                 }
                 if base + at as u64 - start > MAX_DIGITS {
-                    return Err(Error::at(
-                        ErrorKind::SnapshotLimit { what: "a number", limit: MAX_NUMBER },
-                        start,
-                    ));
+                    let kind = ErrorKind::SnapshotLimit { what: "a number", limit: MAX_NUMBER };
+                    break Err(Error::at(kind, start));
                 }
                 if at == chunk.len() {
-                    break Stop::Chunk;
+                    break Ok(Stop::Chunk);
                 }
                 if len == BATCH {
-                    break Stop::Full;
+                    break Ok(Stop::Full);
                 }
                 values[len] = value;
                 starts[len] = start;
@@ -133,7 +132,7 @@ impl NumberScanner {
                 }
                 state = State::After;
             }
-            let Some(&byte) = chunk.get(at) else { break Stop::Chunk };
+            let Some(&byte) = chunk.get(at) else { break Ok(Stop::Chunk) };
             match (state, byte) {
                 (_, b' ' | b'\t' | b'\n' | b'\r') => {}
                 (State::First | State::Want, b'0'..=b'9') => {
@@ -145,7 +144,7 @@ impl NumberScanner {
                 (State::After, b',') => state = State::Want,
                 (State::First | State::After, b']') => {
                     at += 1;
-                    break Stop::End;
+                    break Ok(Stop::End);
                 }
                 _ => {
                     let expected = match state {
@@ -154,13 +153,13 @@ impl NumberScanner {
                         State::Digits | State::After => format!("\",\" or \"]\" in \"{section}\""),
                     };
                     let kind = ErrorKind::SnapshotSyntax { expected, found: found(byte) };
-                    return Err(Error::at(kind, base + at as u64));
+                    break Err(Error::at(kind, base + at as u64));
                 }
             }
             at += 1;
         };
         (self.state, self.value, self.start, *batch_len) = (state, value, start, len);
-        Ok((at, stop))
+        stop.map(|stop| (at, stop))
     }
 }
 

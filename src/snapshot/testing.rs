@@ -78,6 +78,13 @@ impl Snapshot {
         self.nodes[from].edges.push(TestEdge { kind: kind as u64, name, to });
     }
 
+    /// Makes every edge to `from` lead to `to`.
+    pub fn retarget(&mut self, from: usize, to: usize) {
+        for edge in self.nodes.iter_mut().flat_map(|node| &mut node.edges).filter(|edge| edge.to == from) {
+            edge.to = to;
+        }
+    }
+
     pub fn location(&mut self, node: usize, script: usize, line: usize, column: usize) {
         self.locations.push([node, script, line, column]);
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::region::Region;
 use super::{Label, label_of};
+use crate::analysis::path::is_link;
 use crate::graph::{Graph, Node, NodeKind};
 
 /// Fewer than this of a class are no growth.
@@ -26,7 +27,7 @@ pub(crate) struct Unit {
 pub(crate) fn explain(graph: &Graph, region: &Region, tops: &[Node]) -> Unit {
     let unit = Unit { nodes: tops.to_vec(), retained: total(region, tops), chain: false };
     if tops.len() >= MIN_COUNT {
-        return unwrap(graph, region, &unit).unwrap_or(unit);
+        return unwrap(graph, region, &unit).or_else(|| nested(graph, region, &unit)).unwrap_or(unit);
     }
     let Some(&largest) = tops.iter().max_by_key(|&&node| region.size(node)) else { return unit };
     inside(graph, region, largest).filter(|inner| inner.retained * 2 >= unit.retained).unwrap_or(unit)
@@ -89,6 +90,24 @@ fn inside(graph: &Graph, region: &Region, top: Node) -> Option<Unit> {
     }
     let nodes = walked.remove(&longest?)?;
     (nodes.len() >= MIN_COUNT).then(|| Unit { retained: region.size(top), nodes, chain: true })
+}
+
+/// A tree of one class, of which only the topmost are tops. Plain objects and arrays nest without being one.
+fn nested(graph: &Graph, region: &Region, unit: &Unit) -> Option<Unit> {
+    let first = *unit.nodes.first()?;
+    if !is_link(graph, first) {
+        return None;
+    }
+    let label = label_of(graph, first);
+    let mut nodes = Vec::new();
+    let mut open = unit.nodes.clone();
+    while let Some(node) = open.pop() {
+        if label_of(graph, node) == label {
+            nodes.push(node);
+        }
+        open.extend(region.children(node));
+    }
+    (nodes.len() > 2 * unit.nodes.len()).then_some(Unit { nodes, retained: unit.retained, chain: true })
 }
 
 /// What Node's own objects are wrapped around: the program's function in a timer, the program's class in that function.

@@ -12,6 +12,7 @@
 //! and still has a path through one of them.
 
 mod explain;
+mod net;
 mod region;
 
 use std::collections::HashMap;
@@ -21,12 +22,15 @@ use serde::{Deserialize, Serialize};
 
 use super::class::{Classes, Total, class_name};
 use super::diff::signed;
-use super::path::{Owner, PathStep, is_keyed, label, owners, reported};
+use super::path::{
+    Owner, PathStep, collapsed, is_dictionary, is_keyed, is_link, is_visible, label, reported,
+};
 use super::trees::Trees;
 use crate::error::Result;
 use crate::graph::path::Paths;
 use crate::graph::{Graph, Location, Node, NodeKind, check};
 use explain::{MIN_COUNT, Unit, explain};
+use net::Net;
 use region::{Holders, Region};
 
 /// Few but large: so many bytes are worth a finding whatever the count.
@@ -110,71 +114,44 @@ pub(crate) fn label_of(graph: &Graph, node: Node) -> Label {
 
 /// The causes of the growth since `before`, the one that retains most first.
 pub(crate) fn culprits(
-    before: &Before<'_>,
+    before: Before<'_>,
     graph: &Graph,
     classes: &Classes<'_>,
+    trees: &Trees,
     cancel: &AtomicBool,
 ) -> Result<Vec<Culprit>> {
-    let trees = Trees::of(graph, cancel)?;
-    let region = Region::of(graph, &trees, before.added.clone())?;
-    let paths = Paths::of(graph, &trees.holding, cancel)?;
+    let region = Region::of(graph, trees, before.added)?;
+    let paths = &trees.paths;
     check(cancel)?;
     let net = Net::of(graph, classes, before.totals);
     let mut findings: Vec<Finding> = Vec::new();
-    for group in groups(graph, &region, &paths)? {
+    for group in groups(graph, &region, paths)? {
         check(cancel)?;
         let unit = explain(graph, &region, &group.tops);
-        if let Some(finding) = Finding::of(graph, &net, group.holder, unit) {
+        if let Some(finding) = Finding::of(graph, paths, &net, group.holder, &unit) {
             findings.push(finding);
         }
+    }
+    let mut holders = Holders::new(graph)?;
+    for store in region.stores(graph, MIN_BYTES) {
+        let holder = holders.of(&region, paths, store);
+        findings.extend(Finding::of_store(graph, &net, holder, store));
     }
     findings.sort_by(|a, b| (b.retained, a.sample).cmp(&(a.retained, b.sample)));
     let mut holders: Vec<Node> = Vec::new();
     findings.retain(|finding| {
-        // The keys of a Map beside its values are the same cause.
-        let repeated = holders.contains(&finding.holder) && !is_user_class(graph, finding.sample);
+        // The keys of a Map beside its values are the same cause, and so is the table for both.
+        let is_side = finding.count >= MIN_COUNT as u64 || !is_visible(graph, finding.sample);
+        let repeated = is_side && holders.contains(&finding.holder) && !is_user_class(graph, finding.sample);
         holders.push(finding.holder);
         !repeated
     });
     findings.truncate(MAX_CULPRITS);
-    Ok(findings.iter().map(|finding| finding.report(graph, &region, &paths)).collect())
+    Ok(findings.iter().map(|finding| finding.report(graph, &region, paths)).collect())
 }
 
 fn is_user_class(graph: &Graph, node: Node) -> bool {
     graph.kind(node) == NodeKind::Object && graph.location(node).is_some_and(|place| place.is_user_code())
-}
-
-/// By how much each class has grown: what came less what went.
-///
-/// A cache that is full replaces its entries all the time: many are new, and none is growth.
-struct Net<'a> {
-    graph: &'a Graph,
-    by_name: HashMap<&'a str, i64>,
-}
-
-impl<'a> Net<'a> {
-    fn of(graph: &'a Graph, classes: &Classes<'a>, before: &HashMap<&str, Total>) -> Self {
-        let mut by_name: HashMap<&str, i64> = HashMap::new();
-        for (name, total) in classes.names().iter().zip(classes.totals(graph)) {
-            *by_name.entry(Self::merged(name)).or_default() += signed(total.count);
-        }
-        for (name, total) in before {
-            if let Some(net) = by_name.get_mut(Self::merged(name)) {
-                *net -= signed(total.count);
-            }
-        }
-        Self { graph, by_name }
-    }
-
-    /// Strings change their form while they live.
-    fn merged(name: &str) -> &str {
-        if matches!(name, "(concatenated string)" | "(sliced string)") { "(string)" } else { name }
-    }
-
-    fn get(&self, node: Node) -> u64 {
-        let net = self.by_name.get(Self::merged(class_name(self.graph, node))).copied();
-        u64::try_from(net.unwrap_or(0)).unwrap_or(0)
-    }
 }
 
 /// New nodes of one class in one holder, or in holders that are alike.
@@ -209,18 +186,21 @@ fn groups(graph: &Graph, region: &Region, paths: &Paths) -> Result<Vec<Group>> {
 /// The path of `node` by names alone: equal for the 50 arrays of a Map of arrays.
 fn likeness(graph: &Graph, paths: &Paths, node: Node) -> String {
     let mut text = String::new();
-    for owner in owners(graph, paths, node).take(LIKE_STEPS) {
-        let edge = if is_dictionary(graph, owner.node) { "[key]" } else { &owner.edge };
+    let mut list = is_link(graph, node);
+    let in_list = list;
+    let same = |owner: &Owner| in_list && graph.name_index(owner.node) == graph.name_index(node);
+    let path = collapsed(graph, paths, node).skip_while(same);
+    for owner in path.take(LIKE_STEPS) {
+        // A list is one, whichever of its ends is nearer.
+        let edge = match &*owner.edge {
+            _ if list => "",
+            _ if is_dictionary(graph, owner.node) => "[key]",
+            edge => edge,
+        };
+        list = is_link(graph, owner.node);
         text += &format!("{}\u{0}{edge}\u{0}", class_name(graph, owner.node));
     }
     text
-}
-
-/// A plain object with more properties than anybody writes down is used as a Map.
-fn is_dictionary(graph: &Graph, node: Node) -> bool {
-    graph.kind(node) == NodeKind::Object
-        && graph.edges(node).len() >= 64
-        && class_name(graph, node) == "Object"
 }
 
 /// A unit of growth that is worth telling.
@@ -234,10 +214,10 @@ struct Finding {
 }
 
 impl Finding {
-    fn of(graph: &Graph, net: &Net<'_>, holder: Node, unit: Unit) -> Option<Self> {
-        let sample = *unit.nodes.first()?;
+    fn of(graph: &Graph, paths: &Paths, net: &Net<'_>, holder: Node, unit: &Unit) -> Option<Self> {
+        let sample = if unit.chain { *unit.nodes.first()? } else { nearest(paths, &unit.nodes)? };
         let found = unit.nodes.len() as u64;
-        let count = found.min(net.get(sample));
+        let count = found.min(net.count(sample));
         let enough =
             (count >= MIN_COUNT as u64 && unit.retained >= NOISE_BYTES) || unit.retained >= MIN_BYTES;
         if count == 0 || !enough {
@@ -256,8 +236,22 @@ impl Finding {
         })
     }
 
+    /// A store that has grown: the new one less the old one that it took the place of.
+    fn of_store(graph: &Graph, net: &Net<'_>, holder: Node, store: Node) -> Option<Self> {
+        let size = graph.self_size(store);
+        let grown = size.min(net.size(store));
+        (grown >= MIN_BYTES / 2).then_some(Self {
+            sample: store,
+            holder,
+            count: 1,
+            size: grown,
+            retained: grown,
+            chain: false,
+        })
+    }
+
     fn report(&self, graph: &Graph, region: &Region, paths: &Paths) -> Culprit {
-        let mut path: Vec<Owner> = owners(graph, paths, self.sample).collect();
+        let mut path: Vec<Owner> = collapsed(graph, paths, self.sample).collect();
         let collection = path
             .iter()
             .find(|owner| !region.is_added(owner.node) || is_collection(graph, owner.node))
@@ -295,6 +289,15 @@ impl Finding {
     }
 }
 
+/// The node with the shortest path, of some spread over all.
+fn nearest(paths: &Paths, nodes: &[Node]) -> Option<Node> {
+    const TRIED: usize = 64;
+    const FAR: usize = 1000;
+    let step = (nodes.len() / TRIED).max(1);
+    let tried = nodes.iter().step_by(step).chain(nodes.last());
+    tried.copied().min_by_key(|&node| (paths.from(node).take(FAR).count(), node))
+}
+
 fn is_collection(graph: &Graph, node: Node) -> bool {
     let class = class_name(graph, node);
     is_keyed(class) || class == "Array" || is_dictionary(graph, node)
@@ -302,8 +305,11 @@ fn is_collection(graph: &Graph, node: Node) -> bool {
 
 fn advice(name: &str, collection: Option<&str>, chain: bool, steps: &[PathStep]) -> String {
     // The first name a programmer gave: a variable or a property.
-    let held_by =
-        steps.iter().map(|step| step.edge.as_str()).find(|edge| !edge.is_empty() && !edge.starts_with('['));
+    let of_v8 =
+        |edge: &str| matches!(edge, "" | "context" | "reactions_or_result") || edge.starts_with(['[', '<']);
+    // Past the first function the names are those of its callers.
+    let near = steps.iter().position(|step| step.location.is_some()).map_or(steps.len(), |at| at + 1);
+    let held_by = steps[..near].iter().map(|step| step.edge.as_str()).find(|edge| !of_v8(edge));
     let place = held_by.map_or(String::new(), |edge| format!(" `{edge}`"));
     match (chain, collection) {
         (true, _) => {

@@ -4,7 +4,7 @@ use crate::analysis::path::is_visible;
 use crate::analysis::trees::Trees;
 use crate::error::Result;
 use crate::graph::path::Paths;
-use crate::graph::{Graph, Node, ROOT, filled};
+use crate::graph::{Graph, Node, NodeKind, ROOT, filled};
 
 const NONE: Node = Node::MAX;
 
@@ -87,6 +87,22 @@ impl Region {
             let at = node as usize;
             self.added[at] && self.visible[at] && !self.added[self.parent[at] as usize]
         })
+    }
+
+    /// New backing stores of at least `size` bytes in something old: a collection of numbers grows by nothing else.
+    pub fn stores(&self, graph: &Graph, size: u64) -> impl Iterator<Item = Node> + '_ {
+        let large = move |node: &Node| {
+            let at = *node as usize;
+            self.added[at] && !self.visible[at] && !self.added[self.parent[at] as usize]
+        };
+        let stores: Vec<Node> = graph
+            .nodes()
+            .filter(|&node| {
+                graph.self_size(node) >= size
+                    && matches!(graph.kind(node), NodeKind::Array | NodeKind::Native)
+            })
+            .collect();
+        stores.into_iter().filter(large)
     }
 
     fn is_holder(&self, node: Node) -> bool {

@@ -235,7 +235,7 @@ fn fill(outcome: &mut Outcome, graph: &Graph, product: &Product, slot: &Baseline
         Product::File => {}
         Product::Summary => outcome.summary = Some(analysis::summarize(graph, &never)?),
         Product::Baseline => {
-            let baseline = Arc::new(Baseline::of(graph)?);
+            let baseline = Arc::new(Baseline::of(graph, &never)?);
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(baseline);
         }
         Product::Growth(baseline) => outcome.growth = Some(analysis::growth(baseline, graph, &never)?),

@@ -1,0 +1,66 @@
+// Every public name, used as a TypeScript program uses it.
+
+import {
+  HeapwardenError, MemoryMonitor, captureSummary, diffSnapshots, summarizeSnapshot, writeSnapshot,
+  type ConstructorDelta, type ConstructorSummary, type Culprit, type LeakReport, type Logger, type MonitorEvents,
+  type MonitorOptions, type Pattern, type RetainerStep, type Sample, type SnapshotDiff, type SnapshotOptions,
+  type SnapshotSummary, type SourceLocation, type ThresholdCrossing, type Verdict, type VerdictEvidence,
+  type WrittenSnapshot,
+} from 'heapwarden';
+import 'heapwarden/register';
+
+const logger: Logger = { warn(details, message) { console.warn(message, details); } };
+const options: MonitorOptions = { intervalMs: 30_000, alertThresholdMB: 500, maxSamples: 20, evidence: 'auto', directory: '/tmp', logger };
+// @ts-expect-error: not one of the words
+const wrong: MonitorOptions = { evidence: 'some' };
+
+const monitor: MemoryMonitor = new MemoryMonitor(options).start().stop();
+new MemoryMonitor();
+
+monitor.on('sample', (sample) => {
+  const used: number = sample.heapUsed + sample.gc.pauseMs;
+  const floor: number | null = sample.postGcFloor;
+  // @ts-expect-error: null until a major collection was seen
+  const sure: number = sample.postGcFloor;
+  return [used, floor, sure];
+});
+monitor.once('leak', (report: LeakReport) => {
+  const [first]: Culprit[] = report.culprits;
+  const place: SourceLocation | null | undefined = first?.location;
+  const pattern: Pattern | undefined = first?.pattern;
+  const steps: RetainerStep[] = first?.retainerPath ?? [];
+  const grown: ConstructorDelta[] = report.constructors;
+  const version: 1 = report.schemaVersion;
+  return [place, pattern, steps, grown, version];
+});
+monitor.on('threshold', (crossing: ThresholdCrossing) => crossing.metric === 'rss');
+monitor.on('recovered', ({ from }) => from === 'leak');
+monitor.on('error', (error) => error.message);
+// @ts-expect-error: a LeakReport has no such field
+monitor.on('leak', (report) => report.nothing);
+const names: (keyof MonitorEvents)[] = ['sample', 'leak', 'threshold', 'recovered', 'error'];
+
+const sample: Sample = monitor.sample();
+const samples: Sample[] = monitor.report();
+const verdict: Verdict = monitor.verdict();
+const evidence: VerdictEvidence = verdict.evidence;
+
+export async function snapshots(): Promise<void> {
+  const how: SnapshotOptions = { path: 'a.heapsnapshot', compress: false, mode: 'inline', summary: true };
+  const written: WrittenSnapshot = await writeSnapshot(how);
+  const summary: SnapshotSummary | null = written.summary;
+  const biggest: ConstructorSummary | undefined = summary?.constructors[0];
+  const read: SnapshotSummary = await summarizeSnapshot(written.path, { chunkBytes: 4096 });
+  const { summary: now, pauseMs } = await captureSummary();
+  const diff: SnapshotDiff = await diffSnapshots([written.path, written.path]);
+  // @ts-expect-error: two of them
+  await diffSnapshots([written.path]);
+  try {
+    await summarizeSnapshot('none');
+  } catch (error) {
+    if (error instanceof HeapwardenError) console.log(error.code, error.offset);
+  }
+  console.log(biggest?.retainedSize, read.nodeCount, now.edgeCount, pauseMs, diff.matchedBy);
+}
+
+console.log(wrong, names, sample, samples, verdict, evidence);
