@@ -56,14 +56,13 @@ pub(crate) fn is_keyed(class: &str) -> bool {
     matches!(class, "Map" | "Set" | "WeakMap" | "WeakSet")
 }
 
-/// The owners on the way from `node` outwards, nearest first, with runs of one class made one: a list is entered where it is
+/// `owners` with runs of one class made one: a list is entered where it is
 /// entered, not node by node.
 pub(crate) fn collapsed<'p>(
     graph: &'p Graph,
-    paths: &'p Paths,
-    node: Node,
+    owners: impl Iterator<Item = Owner> + 'p,
 ) -> impl Iterator<Item = Owner> + 'p {
-    let mut all = owners(graph, paths, node).peekable();
+    let mut all = owners.peekable();
     std::iter::from_fn(move || {
         let mut owner = all.next()?;
         let first = owner.node;

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::class::{Classes, Total, class_name};
 use super::diff::signed;
 use super::path::{
-    Owner, PathStep, collapsed, is_dictionary, is_keyed, is_link, is_visible, label, reported,
+    Owner, PathStep, collapsed, is_dictionary, is_keyed, is_link, is_visible, label, owners, reported,
 };
 use super::trees::Trees;
 use crate::error::Result;
@@ -47,6 +47,11 @@ const MAX_STEPS: usize = 48;
 
 /// How many steps make two holders alike.
 const LIKE_STEPS: usize = 8;
+
+/// How many owners are looked at for that in all, the largest groups first; and how many for a group when these are used up. Each of
+/// forty thousand links of a list may hold something new.
+const LIKE_OWNERS: usize = 1_000_000;
+const LEAST_OWNERS: usize = 128;
 
 /// By what mechanism memory is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,11 +172,12 @@ fn groups(graph: &Graph, region: &Region, paths: &Paths) -> Result<Vec<Group>> {
         let holder = holders.of(region, paths, top);
         by_holder.entry((label_of(graph, top), holder)).or_default().push(top);
     }
+    let mut budget = LIKE_OWNERS;
     let mut alike: HashMap<(Label, String), Group> = HashMap::new();
     let mut by_holder: Vec<_> = by_holder.into_iter().collect();
     by_holder.sort_by_key(|((_, holder), tops)| (std::cmp::Reverse(tops.len()), *holder));
     for ((label, holder), tops) in by_holder {
-        let likeness = likeness(graph, paths, tops[0]);
+        let likeness = likeness(graph, paths, tops[0], &mut budget);
         alike
             .entry((label, likeness))
             .or_insert_with(|| Group { holder, tops: Vec::new() })
@@ -184,12 +190,14 @@ fn groups(graph: &Graph, region: &Region, paths: &Paths) -> Result<Vec<Group>> {
 }
 
 /// The path of `node` by names alone: equal for the 50 arrays of a Map of arrays.
-fn likeness(graph: &Graph, paths: &Paths, node: Node) -> String {
+fn likeness(graph: &Graph, paths: &Paths, node: Node, budget: &mut usize) -> String {
     let mut text = String::new();
     let mut list = is_link(graph, node);
     let in_list = list;
     let same = |owner: &Owner| in_list && graph.name_index(owner.node) == graph.name_index(node);
-    let path = collapsed(graph, paths, node).skip_while(same);
+    let most = (*budget).max(LEAST_OWNERS);
+    let all = owners(graph, paths, node).take(most).inspect(|_| *budget = budget.saturating_sub(1));
+    let path = collapsed(graph, all).skip_while(same);
     for owner in path.take(LIKE_STEPS) {
         // A list is one, whichever of its ends is nearer.
         let edge = match &*owner.edge {
@@ -251,7 +259,7 @@ impl Finding {
     }
 
     fn report(&self, graph: &Graph, region: &Region, paths: &Paths) -> Culprit {
-        let mut path: Vec<Owner> = collapsed(graph, paths, self.sample).collect();
+        let mut path: Vec<Owner> = collapsed(graph, owners(graph, paths, self.sample)).collect();
         let collection = path
             .iter()
             .find(|owner| !region.is_added(owner.node) || is_collection(graph, owner.node))
