@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::{to_json, to_napi};
 use crate::alert::Alert;
 use crate::config::MonitorConfig;
+use crate::error::ErrorKind;
 use crate::ffi::os::{PublishedRss, process_source};
 use crate::ffi::v8::{self, GcHooks, Interrupter};
 use crate::monitor::Monitor;
@@ -158,8 +159,7 @@ impl NativeMonitor {
         let bridge = if self.use_bridge { v8::bridge().ok() } else { None };
         let isolate = bridge.and_then(|bridge| Some((bridge, bridge.current_isolate()?)));
         let hooks = isolate.map(|(b, isolate)| GcHooks::install(b, isolate, Arc::clone(&self.core.probe)));
-        let interrupter =
-            isolate.map(|(b, isolate)| Interrupter::new(b, isolate, Arc::clone(&self.core.probe)));
+        let interrupter = isolate.map(|(b, isolate)| Interrupter::new(b, isolate, &self.core.probe));
 
         let core = Arc::clone(&self.core);
         let caller = Arc::clone(&wake);
@@ -167,7 +167,10 @@ impl NativeMonitor {
         let clock = Clock::start(self.config.interval, move |ticker| {
             tick(&core, &caller, interrupter.as_ref(), ticker, answer);
         })
-        .map_err(|e| napi::Error::from_reason(format!("cannot start the sampling thread: {e}")))?;
+        .map_err(|e| {
+            let reason = format!("no thread: {e}");
+            to_napi(&ErrorKind::Unsupported { feature: "sampling", reason }.into())
+        })?;
         *self.slot.borrow_mut() = Some(Running { clock, _wake: wake, _hooks: hooks });
 
         let slot = Rc::into_raw(Rc::clone(&self.slot)).cast_mut().cast::<c_void>();
