@@ -21,6 +21,8 @@ class Evidence {
   #baseline;
   #refused;
   #pauseMs = 0;
+  /** Counts the releases, so that a baseline that was under way at one is not kept. */
+  #released = 0;
 
   constructor({ evidence, directory }) {
     this.#mode = evidence;
@@ -31,7 +33,9 @@ class Evidence {
   async takeBaseline() {
     this.#refused = this.#refusal();
     if (this.#refused) return;
+    const released = this.#released;
     const { capture: taken, pauseMs } = await capture({ product: 'baseline' });
+    if (released !== this.#released) return;
     this.#baseline = { taken, at: new Date().toISOString() };
     this.#pauseMs += pauseMs;
   }
@@ -39,13 +43,23 @@ class Evidence {
   /** Forgets the baseline. */
   release() {
     this.#baseline = undefined;
+    this.#released += 1;
   }
 
-  /** The LeakReport of a verdict. */
-  async report(verdict) {
+  /**
+   * The LeakReport of a verdict. Evidence that cannot be taken (a full disk, a folder that may not be written to) goes to
+   * `onError`, and the report says so: the leak itself is told in any case.
+   */
+  async report(verdict, onError) {
     const baseline = this.#baseline;
-    const refused = this.#refusal() ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
-    const found = refused ? {} : await this.#growth(baseline);
+    let refused = this.#refusal() ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
+    let found = {};
+    try {
+      if (!refused) found = await this.#growth(baseline);
+    } catch (error) {
+      refused = `the evidence could not be taken: ${error.message}`;
+      onError(error);
+    }
     return {
       schemaVersion: native.LEAK_REPORT_SCHEMA_VERSION,
       reportedAt: new Date().toISOString(),

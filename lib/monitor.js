@@ -7,8 +7,12 @@ const { bridge } = require('./bridge');
 const { Evidence } = require('./evidence');
 const { translated } = require('./errors');
 const { observeGc } = require('./gc-observer');
+const { warn } = require('./logger');
 const { alertDetails, alertMessage } = require('./messages');
 const { monitorOptions } = require('./options');
+
+// Taken once: what a program puts in their place later (spies, fake timers) is not for the monitor.
+const { memoryUsage, nextTick } = process;
 
 const dispose = Symbol.dispose ?? Symbol.for('nodejs.dispose');
 
@@ -24,6 +28,9 @@ class MemoryMonitor extends EventEmitter {
   #evidence;
   #running = false;
   #gcObserver;
+  #arrayBuffers = 0;
+  #rss = 0;
+  #undelivered = [];
 
   constructor(options) {
     super();
@@ -39,8 +46,13 @@ class MemoryMonitor extends EventEmitter {
     const native = this.#native;
     this.#refresh();
     translated(() => native.start(() => this.#onWake()));
-    if (!bridge.available) this.#gcObserver = observeGc((...gc) => native.recordGc(...gc));
     this.#running = true;
+    try {
+      if (!bridge.available) this.#gcObserver = observeGc((...gc) => native.recordGc(...gc));
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
     return this;
   }
 
@@ -78,25 +90,38 @@ class MemoryMonitor extends EventEmitter {
 
   #onWake() {
     if (!this.#running) return;
-    this.#refresh();
+    if (this.#native.takeRefreshWanted()) this.#refresh();
     this.#deliver();
   }
 
   /** Publishes the figures that only JavaScript can read: with the bridge these are the array buffers alone. */
   #refresh() {
-    const { arrayBuffers, rss } = process.memoryUsage();
-    if (bridge.available) return this.#native.refresh(arrayBuffers, rss, 0, 0, 0, 0);
+    try {
+      const { arrayBuffers, rss } = memoryUsage();
+      this.#arrayBuffers = arrayBuffers;
+      this.#rss = rss;
+    } catch {
+      // It opens a file, which a process out of descriptors cannot do; the last figures stay. Thrown from a wake-up, this
+      // would end the host.
+    }
+    if (bridge.available) return this.#native.refresh(this.#arrayBuffers, this.#rss, 0, 0, 0, 0);
     this.#gcObserver?.flush();
     const heap = v8.getHeapStatistics();
     return this.#native.refresh(
-      arrayBuffers, rss, heap.used_heap_size, heap.total_heap_size, heap.external_memory, heap.heap_size_limit,
+      this.#arrayBuffers, this.#rss,
+      heap.used_heap_size, heap.total_heap_size, heap.external_memory, heap.heap_size_limit,
     );
   }
 
-  /** Delivers what waits and gives the newest sample. */
+  /**
+   * Delivers what waits and gives the newest sample. Events leave the queue one by one: those behind a listener that throws,
+   * an alert told only once among them, come with the next delivery.
+   */
   #deliver() {
+    this.#undelivered.push(...JSON.parse(this.#native.takeEvents()));
     let newest;
-    for (const event of JSON.parse(this.#native.takeEvents())) {
+    while (this.#undelivered.length > 0) {
+      const event = this.#undelivered.shift();
       if (event.type === 'sample') {
         newest = event.sample;
         this.emit('sample', newest);
@@ -113,7 +138,7 @@ class MemoryMonitor extends EventEmitter {
         this.#evidence.takeBaseline().catch((error) => this.#tellLater('error', error));
         break;
       case 'leak':
-        this.#evidence.report(verdict).then(
+        this.#evidence.report(verdict, (error) => this.#tellLater('error', error)).then(
           (report) => this.#tellLater('leak', report),
           (error) => this.#tellLater('error', error),
         );
@@ -125,7 +150,7 @@ class MemoryMonitor extends EventEmitter {
 
   /** From a promise: a listener that throws is then an uncaught exception, as with any emitter, not a rejection. */
   #tellLater(event, payload) {
-    process.nextTick(() => this.#tell(event, payload));
+    nextTick(() => this.#tell(event, payload));
   }
 
   /** Emits the event; where nobody listens, the logger is told instead. */
@@ -138,7 +163,7 @@ class MemoryMonitor extends EventEmitter {
     try {
       logger.warn(alertDetails(event, payload), alertMessage(event, payload));
     } catch (error) {
-      process.emitWarning(`the logger given to MemoryMonitor failed: ${error?.message}`, 'HeapwardenWarning');
+      warn(`the logger given to MemoryMonitor failed: ${error?.message}`, 'HEAPWARDEN_LOGGER');
     }
   }
 }

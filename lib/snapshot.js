@@ -1,5 +1,6 @@
 'use strict';
 
+const os = require('node:os');
 const path = require('node:path');
 const { performance } = require('node:perf_hooks');
 const { threadId } = require('node:worker_threads');
@@ -24,12 +25,14 @@ async function capture({ file, product, since }) {
 }
 
 function takeThroughPipe(taken) {
-  const pipe = taken.openPipe();
+  const pipe = taken.openPipe(os.tmpdir());
   const started = performance.now();
+  let complete = false;
   try {
     v8.writeHeapSnapshot(pipe);
+    complete = true;
   } finally {
-    taken.closePipe();
+    taken.closePipe(complete);
   }
   return performance.now() - started;
 }
@@ -68,7 +71,7 @@ async function captureSummary(options) {
 /** What a snapshot file contains, by constructor. */
 async function summarizeSnapshot(file, options = {}) {
   if (typeof file !== 'string') throw invalidArg('path', 'a string', file);
-  const { chunkBytes } = options;
+  const { chunkBytes } = options ?? {};
   if (chunkBytes !== undefined && !(Number.isInteger(chunkBytes) && chunkBytes > 0 && chunkBytes < 2 ** 32)) {
     throw invalidArg('chunkBytes', 'a whole number above 0', chunkBytes);
   }

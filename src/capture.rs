@@ -37,6 +37,11 @@ impl Capture {
         }
     }
 
+    /// Why the file could not even be started, if so: known before the first chunk, so that nobody is stopped for it.
+    pub fn refusal(&self) -> Option<&Error> {
+        self.file.as_ref()?.as_ref().err()
+    }
+
     /// Takes the next chunk, of any size; `false` where nothing is left that could use it.
     pub fn feed(&mut self, chunk: &[u8]) -> bool {
         self.bytes += chunk.len() as u64;
@@ -101,7 +106,7 @@ mod tests {
     #[test]
     fn a_capture_that_can_use_nothing_says_so() {
         let mut capture = Capture::new(Some(Path::new("/dev/null/x")), false);
-        assert!(!capture.feed(b"{"));
+        assert!(capture.refusal().is_some() && !capture.feed(b"{"));
         assert!(matches!(capture.finish(None).file, Some(Err(_))));
     }
 }

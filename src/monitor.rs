@@ -33,6 +33,13 @@ impl Monitor {
         }
     }
 
+    /// Judges anew, as if the process had just begun: nobody knows what happened since the watch was stopped. The samples
+    /// stay.
+    pub fn restart(&mut self, config: &MonitorConfig, probe: &Probe) {
+        let samples = std::mem::replace(&mut self.samples, Ring::new(1));
+        *self = Self { samples, ..Self::new(config, probe) };
+    }
+
     /// Takes one sample from what `probe` holds and passes the alerts that follow from it to `alert`.
     ///
     /// Does not allocate. Costs some microseconds, and up to a millisecond after a major collection.
@@ -89,6 +96,23 @@ mod tests {
         let second = monitor.observe(&probe, ProcessFigures::default(), UnixMillis(2), |_| {});
         assert_eq!(second.gc, GcTotals::default());
         assert_eq!(monitor.samples().len(), 2);
+    }
+
+    #[test]
+    fn a_restart_judges_anew_and_keeps_the_record() {
+        let probe = Probe::new();
+        let config = MonitorConfig::default();
+        let mut monitor = Monitor::new(&config, &probe);
+        let mut alerts = Vec::new();
+        for round in 0..2 {
+            monitor.restart(&config, &probe);
+            assert_eq!(monitor.verdict().status, Status::WarmingUp);
+            for _ in 0..12 {
+                monitor.observe(&probe, ProcessFigures::default(), UnixMillis(1), |alert| alerts.push(alert));
+            }
+            assert_eq!(alerts.len(), round + 1, "a baseline each time: {alerts:?}");
+        }
+        assert_eq!(monitor.samples().len(), 20);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -25,16 +25,18 @@ impl AtomicFile {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         create_folder(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
-        let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let mut name = std::ffi::OsString::from(".");
-        name.push(path.file_name().unwrap_or_default());
-        name.push(format!(".{}-{unique}.tmp", std::process::id()));
-        let temporary = folder.join(name);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&temporary).map_err(|e| Error::io("create", &temporary, &e))?;
+        let (temporary, file) = fresh(&COUNTER, "create", |unique| {
+            let mut name = std::ffi::OsString::from(".");
+            name.push(path.file_name().unwrap_or_default());
+            name.push(format!(".{}-{unique}.tmp", std::process::id()));
+            let temporary = folder.join(name);
+            let opened = options.open(&temporary);
+            (temporary, opened)
+        })?;
         Ok(Self { file, temporary, path: path.to_path_buf(), committed: false })
     }
 
@@ -62,6 +64,27 @@ impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.committed {
             let _ = std::fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Creates something under a name that `create` makes of a number, with the next number where that name is taken.
+///
+/// It is taken by what a killed process left behind: in a container every run has the same process id.
+pub fn fresh<T>(
+    counter: &AtomicU32,
+    operation: &'static str,
+    mut create: impl FnMut(u32) -> (PathBuf, std::io::Result<T>),
+) -> Result<(PathBuf, T)> {
+    /// More leftovers than that are a defect elsewhere.
+    const ATTEMPTS: u32 = 10_000;
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match create(counter.fetch_add(1, Ordering::Relaxed)) {
+            (path, Ok(created)) => return Ok((path, created)),
+            (_, Err(error)) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => {}
+            (path, Err(error)) => return Err(Error::io(operation, &path, &error)),
         }
     }
 }
@@ -113,6 +136,17 @@ mod tests {
             assert_eq!((mode(&path), mode(&folder)), (0o600, 0o700));
         }
         std::fs::remove_dir_all(&root).expect("removed");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_behind_is_stepped_over() {
+        let counter = AtomicU32::new(0);
+        let taken = || std::io::Error::from(ErrorKind::AlreadyExists);
+        let made = |n: u32| (PathBuf::from(n.to_string()), if n < 3 { Err(taken()) } else { Ok(n) });
+        assert_eq!(fresh(&counter, "create", made), Ok((PathBuf::from("3"), 3)));
+        let error =
+            fresh::<()>(&counter, "create", |_| (PathBuf::new(), Err(taken()))).expect_err("all taken");
+        assert_eq!(error.code(), "HEAPWARDEN_ERR_IO");
     }
 
     #[test]

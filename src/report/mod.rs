@@ -5,7 +5,7 @@ mod leak;
 mod sample;
 mod text;
 
-pub use file::AtomicFile;
+pub use file::{AtomicFile, fresh};
 pub use leak::{EvidenceNote, LeakReport, SCHEMA_VERSION};
 pub use sample::{GcRecord, SampleRecord};
 pub use text::render;

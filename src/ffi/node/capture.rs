@@ -1,6 +1,7 @@
 //! One heap snapshot of this isolate: from V8 to a file, a summary, a baseline or the growth since one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -71,6 +72,8 @@ pub struct NativeCapture {
     product: Option<Product>,
     baseline: BaselineSlot,
     pipe: Option<Pipe>,
+    /// Set by `close_pipe` where all of the text went through the pipe.
+    complete: Arc<AtomicBool>,
     settlers: Option<Sender<Settler>>,
 }
 
@@ -99,6 +102,7 @@ impl NativeCapture {
             product: Some(product),
             baseline: BaselineSlot::default(),
             pipe: None,
+            complete: Arc::default(),
             settlers: None,
         })
     }
@@ -122,20 +126,30 @@ impl NativeCapture {
         Ok(started.elapsed().as_secs_f64() * 1e3)
     }
 
-    /// Makes a path for `v8.writeHeapSnapshot`, read while it is written.
+    /// Makes a path in `folder` for `v8.writeHeapSnapshot`, read while it is written.
     #[napi(catch_unwind)]
-    pub fn open_pipe(&mut self) -> napi::Result<String> {
-        let (pipe, mut reader) = Pipe::create().map_err(|e| to_napi(&e))?;
+    pub fn open_pipe(&mut self, folder: String) -> napi::Result<String> {
+        let (pipe, mut reader) = Pipe::create(Path::new(&folder)).map_err(|e| to_napi(&e))?;
         let path = pipe.path().to_string_lossy().into_owned();
-        self.consume(move |capture| read(&mut reader, capture)).map_err(|e| to_napi(&e))?;
+        let complete = Arc::clone(&self.complete);
+        // The end of the text is no sign that all of it came: `close_pipe` says that, before it lets the reader end.
+        let fill = move |capture: &mut Capture| {
+            read(&mut reader, capture)
+                .or_else(|| (!complete.load(Ordering::Acquire)).then(|| ErrorKind::Cancelled.into()))
+        };
+        self.consume(fill).map_err(|e| to_napi(&e))?;
         self.pipe = Some(pipe);
         Ok(path)
     }
 
-    /// Says that `v8.writeHeapSnapshot` returned, with success or not.
+    /// Says that `v8.writeHeapSnapshot` returned. Where it failed, the capture is given up and nothing waits for `finish`.
     #[napi(catch_unwind)]
-    pub fn close_pipe(&mut self) {
+    pub fn close_pipe(&mut self, complete: bool) {
+        self.complete.store(complete, Ordering::Release);
         self.pipe = None;
+        if !complete {
+            self.settlers = None;
+        }
     }
 
     /// The promise of the result: JSON with `bytes`, and `summary` or `growth`.
@@ -163,13 +177,15 @@ impl NativeCapture {
     /// Starts the thread that fills the capture with `fill`, analyses it and settles the promise.
     fn consume(&mut self, fill: impl FnOnce(&mut Capture) -> Option<Error> + Send + 'static) -> Result<()> {
         let product = self.product.take().ok_or_else(|| internal("a capture is used once"))?;
-        let path = self.path.take();
+        let mut capture = Capture::new(self.path.take().as_deref(), !matches!(product, Product::File));
+        if let Some(refusal) = capture.refusal() {
+            return Err(refusal.clone());
+        }
         let slot = Arc::clone(&self.baseline);
         let (settlers, promised) = channel::<Settler>();
         self.settlers = Some(settlers);
         spawn("heapwarden-snapshot", move || {
             let result = guarded(|| {
-                let mut capture = Capture::new(path.as_deref(), !matches!(product, Product::File));
                 let cause = fill(&mut capture);
                 analyse(capture.finish(cause), &product, &slot)
             });
@@ -210,7 +226,7 @@ fn read(reader: &mut dyn std::io::Read, capture: &mut Capture) -> Option<Error> 
                 capture.feed(&buffer[..n]);
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Some(Error::io("read", std::path::Path::new("the snapshot pipe"), &error)),
+            Err(error) => return Some(Error::io("read", Path::new("the snapshot pipe"), &error)),
         }
     }
 }
@@ -230,7 +246,7 @@ fn analyse(captured: Captured, product: &Product, slot: &BaselineSlot) -> Result
 }
 
 fn fill(outcome: &mut Outcome, graph: &Graph, product: &Product, slot: &BaselineSlot) -> Result<()> {
-    let never = std::sync::atomic::AtomicBool::new(false);
+    let never = AtomicBool::new(false);
     match product {
         Product::File => {}
         Product::Summary => outcome.summary = Some(analysis::summarize(graph, &never)?),

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use serde::Serialize;
 use super::{to_json, to_napi};
 use crate::alert::Alert;
 use crate::config::MonitorConfig;
+use crate::error::ErrorKind;
 use crate::ffi::os::{PublishedRss, process_source};
 use crate::ffi::v8::{self, GcHooks, Interrupter};
 use crate::monitor::Monitor;
@@ -43,6 +45,8 @@ enum Event {
 struct Core {
     probe: Arc<Probe>,
     rss: Arc<PublishedRss>,
+    /// Set by the sampling thread when it wakes JavaScript for figures, not for events.
+    refresh_wanted: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -136,7 +140,8 @@ impl NativeMonitor {
         let (source, rss_source) = process_source(&rss);
         let state =
             State { monitor: Monitor::new(&config, &probe), source, outbox: VecDeque::with_capacity(OUTBOX) };
-        let core = Arc::new(Core { probe, rss, state: Mutex::new(state) });
+        let core =
+            Arc::new(Core { probe, rss, refresh_wanted: AtomicBool::new(false), state: Mutex::new(state) });
         Ok(Self { core, config, use_bridge, rss_source, slot: Slot::default() })
     }
 
@@ -153,13 +158,13 @@ impl NativeMonitor {
         if self.slot.borrow().is_some() {
             return Ok(());
         }
+        self.core.lock().monitor.restart(&self.config, &self.core.probe);
         let wake = on_wake.build_threadsafe_function::<()>().weak::<true>().max_queue_size::<1>();
         let wake: Arc<Wake> = Arc::new(wake.build()?);
         let bridge = if self.use_bridge { v8::bridge().ok() } else { None };
         let isolate = bridge.and_then(|bridge| Some((bridge, bridge.current_isolate()?)));
         let hooks = isolate.map(|(b, isolate)| GcHooks::install(b, isolate, Arc::clone(&self.core.probe)));
-        let interrupter =
-            isolate.map(|(b, isolate)| Interrupter::new(b, isolate, Arc::clone(&self.core.probe)));
+        let interrupter = isolate.map(|(b, isolate)| Interrupter::new(b, isolate, &self.core.probe));
 
         let core = Arc::clone(&self.core);
         let caller = Arc::clone(&wake);
@@ -167,7 +172,10 @@ impl NativeMonitor {
         let clock = Clock::start(self.config.interval, move |ticker| {
             tick(&core, &caller, interrupter.as_ref(), ticker, answer);
         })
-        .map_err(|e| napi::Error::from_reason(format!("cannot start the sampling thread: {e}")))?;
+        .map_err(|e| {
+            let reason = format!("no thread: {e}");
+            to_napi(&ErrorKind::Unsupported { feature: "sampling", reason }.into())
+        })?;
         *self.slot.borrow_mut() = Some(Running { clock, _wake: wake, _hooks: hooks });
 
         let slot = Rc::into_raw(Rc::clone(&self.slot)).cast_mut().cast::<c_void>();
@@ -232,6 +240,12 @@ impl NativeMonitor {
         );
     }
 
+    /// Whether the sampling thread waits for a `refresh`; asked once for each wake-up.
+    #[napi(catch_unwind)]
+    pub fn take_refresh_wanted(&self) -> bool {
+        self.core.refresh_wanted.swap(false, Ordering::AcqRel)
+    }
+
     /// Takes a sample now, from the figures published last.
     #[napi(catch_unwind)]
     pub fn observe(&self) {
@@ -270,6 +284,7 @@ fn current_figures() -> Option<HeapFigures> {
 /// One tick on the sampling thread: ask for fresh figures, wait a moment for them, record what there is.
 fn tick(core: &Core, wake: &Wake, interrupter: Option<&Interrupter>, ticker: &Ticker, answer: Duration) {
     let before = core.probe.generation();
+    core.refresh_wanted.store(true, Ordering::Release);
     // A full queue means that a call is on its way already; a closing function that the environment is going away.
     wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
     if let Some(interrupter) = interrupter {

@@ -7,6 +7,8 @@ mod published;
 mod statm;
 
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::sync::{Mutex, PoisonError, Weak};
 
 pub use pipe::Pipe;
 pub use published::PublishedRss;
@@ -17,13 +19,39 @@ use crate::sample::{ProcessFigures, ProcessSource};
 /// to publish them through `published`.
 pub fn process_source(published: &Arc<PublishedRss>) -> (Box<dyn ProcessSource>, &'static str) {
     #[cfg(target_os = "linux")]
-    if let Some(statm) = statm::Statm::open() {
-        return (
-            Box::new(Linux { statm, cgroup: cgroup::Cgroup::discover(std::path::Path::new("/")) }),
-            "procfs",
-        );
+    if let Some(shared) = Shared::open() {
+        return (Box::new(shared), "procfs");
     }
     (Box::new(Arc::clone(published)), "node")
+}
+
+/// The process's one [`Linux`]. Its files say the same to every monitor, and a monitor that each had its own would hold
+/// some five descriptors until it is collected, which the collector has no reason to hurry for.
+#[cfg(target_os = "linux")]
+struct Shared(Arc<Mutex<Linux>>);
+
+#[cfg(target_os = "linux")]
+impl Shared {
+    /// The source that is open, or a new one; it is closed with the last monitor. Nothing where `/proc` is not mounted.
+    fn open() -> Option<Self> {
+        static OPEN: Mutex<Weak<Mutex<Linux>>> = Mutex::new(Weak::new());
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(linux) = open.upgrade() {
+            return Some(Self(linux));
+        }
+        let statm = statm::Statm::open()?;
+        let cgroup = cgroup::Cgroup::discover(std::path::Path::new("/"));
+        let linux = Arc::new(Mutex::new(Linux { statm, cgroup }));
+        *open = Arc::downgrade(&linux);
+        Some(Self(linux))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl ProcessSource for Shared {
+    fn read(&mut self) -> ProcessFigures {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).read()
+    }
 }
 
 /// `/proc/self/statm` and the control groups.
@@ -34,7 +62,7 @@ struct Linux {
 }
 
 #[cfg(target_os = "linux")]
-impl ProcessSource for Linux {
+impl Linux {
     fn read(&mut self) -> ProcessFigures {
         let (container_limit, container_used) =
             self.cgroup.as_mut().map_or((None, None), |c| (c.limit(), c.used()));

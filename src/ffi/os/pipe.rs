@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::report::fresh;
 
 /// The path's owner: removes it when dropped.
 pub struct Pipe {
@@ -18,15 +19,20 @@ pub struct Pipe {
 }
 
 impl Pipe {
-    /// Makes the path in a fresh folder of its own (0700), and the end to read from.
-    pub fn create() -> Result<(Self, impl Read + Send + use<>)> {
+    /// Makes the path in a fresh folder of its own (0700) inside `parent`, and the end to read from.
+    ///
+    /// `parent` is the caller's to say: reading the environment here would race with JavaScript that writes to it on
+    /// another thread.
+    pub fn create(parent: &Path) -> Result<(Self, impl Read + Send + use<>)> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("heapwarden-pipe-{}-{unique}", std::process::id()));
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&folder).map_err(|e| Error::io("create the folder", &folder, &e))?;
+        let (folder, ()) = fresh(&COUNTER, "create the folder", |unique| {
+            let folder = parent.join(format!("heapwarden-pipe-{}-{unique}", std::process::id()));
+            let created = builder.create(&folder);
+            (folder, created)
+        })?;
         let path = folder.join("snapshot.heapsnapshot");
         let done = Arc::new(AtomicBool::new(false));
         // From here on the folder is removed whatever happens.
@@ -166,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_nothing_is_left() {
-        let (pipe, mut reader) = Pipe::create().expect("a pipe");
+        let (pipe, mut reader) = Pipe::create(&std::env::temp_dir()).expect("a pipe");
         let folder = pipe.folder.clone();
         let text: Vec<u8> = (0..1_000_000u32).map(|i| i as u8).collect();
         let reading = std::thread::spawn(move || {
@@ -188,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_writer_that_never_comes_does_not_hold_the_reader() {
-        let (pipe, mut reader) = Pipe::create().expect("a pipe");
+        let (pipe, mut reader) = Pipe::create(&std::env::temp_dir()).expect("a pipe");
         drop(pipe);
         #[cfg(unix)]
         assert_eq!(reader.read(&mut [0; 8]).expect("the end"), 0);

@@ -1,8 +1,8 @@
 //! Fresh figures from an isolate whose event loop is blocked by JavaScript.
 
 use std::ffi::c_void;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use super::heap::figures;
 use super::symbols::{Bridge, Isolate, RawIsolate};
@@ -11,7 +11,8 @@ use crate::sample::{Channel, Probe};
 /// What an interrupt writes to.
 struct Target {
     bridge: &'static Bridge,
-    probe: Arc<Probe>,
+    /// Weak, so that an interrupt that V8 never gets to run holds next to nothing.
+    probe: Weak<Probe>,
     /// Set while V8 holds an interrupt of ours, so that it never holds two.
     pending: AtomicBool,
 }
@@ -26,13 +27,15 @@ pub struct Interrupter {
 }
 
 // SAFETY: the isolate pointer is only passed to `RequestInterrupt`, which V8 documents as callable from any thread while
-// the isolate is alive; the owner joins the sampling thread before the isolate's environment is torn down.
+// the isolate is alive. The owner joins the sampling thread before the isolate's environment is torn down;
+// `process.exit()` on the main thread tears nothing down, and the isolate is there until the process is not.
 unsafe impl Send for Interrupter {}
 
 impl Interrupter {
     /// An interrupter of `isolate` that publishes to `probe`.
-    pub fn new(bridge: &'static Bridge, isolate: Isolate, probe: Arc<Probe>) -> Self {
-        let target = Arc::new(Target { bridge, probe, pending: AtomicBool::new(false) });
+    pub fn new(bridge: &'static Bridge, isolate: Isolate, probe: &Arc<Probe>) -> Self {
+        let target =
+            Arc::new(Target { bridge, probe: Arc::downgrade(probe), pending: AtomicBool::new(false) });
         Self { isolate: isolate.0.as_ptr(), target }
     }
 
@@ -55,8 +58,10 @@ impl Interrupter {
 unsafe extern "C" fn on_interrupt(isolate: *mut RawIsolate, data: *mut c_void) {
     // SAFETY: `data` came from `Arc::into_raw` in `request` and is taken back exactly once, here.
     let target = unsafe { Arc::from_raw(data.cast_const().cast::<Target>()) };
-    // SAFETY: V8 calls with its live isolate, on its thread, outside of any collection.
-    let now = unsafe { figures(target.bridge, isolate) };
-    target.probe.publish(now, Channel::Hook);
+    if let Some(probe) = target.probe.upgrade() {
+        // SAFETY: V8 calls with its live isolate, on its thread, outside of any collection.
+        let now = unsafe { figures(target.bridge, isolate) };
+        probe.publish(now, Channel::Hook);
+    }
     target.pending.store(false, Ordering::Release);
 }
