@@ -177,13 +177,28 @@ test('a snapshot that V8 could not write to its end gets no name and leaves noth
   assert.deepStrictEqual([message, names, pipes], ['no space left', [], []]);
 });
 
-test('a leak is told where its evidence cannot be taken, and why', async () => {
+test('a leak is told with its culprits where only the file cannot be written', async () => {
   const { Evidence } = require('../lib/evidence');
   const evidence = new Evidence({ evidence: 'snapshot', directory: os.devNull });
   await evidence.takeBaseline();
   const errors = [];
   const report = await evidence.report({ status: 'leak' }, (error) => errors.push(error.code));
   assert.deepStrictEqual(errors, ['HEAPWARDEN_ERR_IO']);
-  assert.deepStrictEqual([report.culprits, report.evidence.mode], [[], 'none']);
-  assert.match(report.evidence.reason, /^the evidence could not be taken: /);
+  assert.deepStrictEqual([report.files, report.evidence.mode, report.evidence.matchedBy], [[], 'inline', 'id']);
+});
+
+test('a leak is told where its evidence cannot be taken, and why', unix, () => {
+  const { errors, culprits, mode, reason } = program(`
+    const { Evidence } = require(${JSON.stringify(path.join(ROOT, 'lib', 'evidence'))});
+    const evidence = new Evidence({ evidence: 'summary', directory: '.' });
+    evidence.takeBaseline().then(async () => {
+      // Without the bridge a snapshot needs a pipe, and the pipe a folder.
+      process.env.TMPDIR = process.env.TEMP = '/dev/null/none';
+      const errors = [];
+      const { culprits, evidence: { mode, reason } } = await evidence.report({ status: 'leak' }, (e) => errors.push(e.code));
+      console.log(JSON.stringify({ errors, culprits, mode, reason }));
+    });
+  `, { bridge: 'off' });
+  assert.deepStrictEqual([errors, culprits, mode], [['HEAPWARDEN_ERR_IO'], [], 'none']);
+  assert.match(reason, /^the evidence could not be taken: cannot create the folder/);
 });

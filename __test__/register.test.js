@@ -70,6 +70,32 @@ test('evidence "snapshot" keeps the file that the culprits come from', async (t)
   assert.equal(report.culprits[0].constructorName, 'Session');
 });
 
+test('evidence "snapshot" on a place that cannot be written still names the leak', async (t) => {
+  const file = path.join(folder(t), 'file');
+  fs.writeFileSync(file, '');
+  const { code, stderr } = await run(['--import', 'heapwarden/register', fixture('leaky.js')], {
+    env: environment(path.join(file, 'evidence'), { HEAPWARDEN_EVIDENCE: 'snapshot' }),
+  });
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /^heapwarden: cannot create the folder/m, 'an error event for the file');
+  assert.match(stderr, /^1\. Session /m);
+});
+
+test('with no listener a leak goes to the logger, by default a process warning with a code', async () => {
+  const script = (logger) => `
+    const { MemoryMonitor } = require('heapwarden');
+    new MemoryMonitor({ intervalMs: 20, ${logger} }).start();
+    require(${JSON.stringify(fixture('leaky.js'))});
+  `;
+  const byDefault = await run(['-e', script('')]);
+  assert.equal(byDefault.code, 0, byDefault.stderr);
+  assert.match(byDefault.stderr, /\[HEAPWARDEN_LEAK\] HeapwardenWarning: Memory leak \(heap\): growing by [\d.]+ MB\/min\. Session, \d+ more/);
+  const replaced = await run(['-e', script(
+    'logger: { warn(details, message) { console.log(details.code, details.leak.culprits[0].constructorName, message.length > 0); } }')]);
+  assert.match(replaced.stdout, /^HEAPWARDEN_LEAK Session true$/m);
+  assert.equal(replaced.stderr, '');
+});
+
 test('evidence "none" stops nothing and says why it names nobody', async (t) => {
   const directory = path.join(folder(t), 'evidence');
   const { code, stderr } = await run(['--import', 'heapwarden/register', fixture('leaky.js')], {

@@ -15,7 +15,11 @@ const MARK = 'heapwarden:';
 /** The error that an exception of the native half stands for; any other error as it is. */
 function fromNative(error) {
   if (typeof error?.message !== 'string' || !error.message.startsWith(MARK)) return error;
-  const { code, message, offset } = JSON.parse(error.message.slice(MARK.length));
+  return fromJson(JSON.parse(error.message.slice(MARK.length)));
+}
+
+/** The error that the native half describes. */
+function fromJson({ code, message, offset }) {
   return new HeapwardenError(code, message, { offset });
 }
 
@@ -48,4 +52,4 @@ function describe(value) {
   return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
 }
 
-module.exports = { HeapwardenError, fromNative, translated, translatedAsync, invalidArg };
+module.exports = { HeapwardenError, fromNative, fromJson, translated, translatedAsync, invalidArg };

@@ -8,10 +8,12 @@ const { bridge } = require('./bridge');
 const { capture, snapshotName } = require('./snapshot');
 
 /**
- * The largest heap of which `evidence: 'auto'` takes an inline snapshot: about 50 ms of pause a megabyte, and four to
- * seven times the heap in memory. Above it the report goes without culprits and says so.
+ * The largest heaps of which `evidence: 'auto'` takes an inline snapshot, at about 50 ms of pause a megabyte. A process that
+ * is proven to leak will stop for good if nobody finds out why; one that has just warmed up is most likely healthy.
  */
-const AUTO_LIMIT_MB = 128;
+const AUTO_LIMIT_MB = { baseline: 128, leak: 256 };
+/** What a snapshot takes of memory, in times the heap: V8's graph at 350 to 540 bytes a node, and ours. */
+const TIMES_THE_HEAP = 8;
 const MB = 1024 * 1024;
 
 /** Takes the evidence for a monitor: a baseline early in life, and what has grown since when a leak is called. */
@@ -21,17 +23,20 @@ class Evidence {
   #baseline;
   #refused;
   #pauseMs = 0;
+  #room;
   /** Counts the releases, so that a baseline that was under way at one is not kept. */
   #released = 0;
 
-  constructor({ evidence, directory }) {
+  /** `room()` gives the bytes that the process can still take. */
+  constructor({ evidence, directory }, room) {
     this.#mode = evidence;
     this.#directory = directory;
+    this.#room = room;
   }
 
   /** Takes the baseline, once the program is warm. */
   async takeBaseline() {
-    this.#refused = this.#refusal();
+    this.#refused = this.#refusal('baseline');
     if (this.#refused) return;
     const released = this.#released;
     const { capture: taken, pauseMs } = await capture({ product: 'baseline' });
@@ -52,10 +57,10 @@ class Evidence {
    */
   async report(verdict, onError) {
     const baseline = this.#baseline;
-    let refused = this.#refusal() ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
+    let refused = this.#refusal('leak') ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
     let found = {};
     try {
-      if (!refused) found = await this.#growth(baseline);
+      if (!refused) found = await this.#growth(baseline, onError);
     } catch (error) {
       refused = `the evidence could not be taken: ${error.message}`;
       onError(error);
@@ -82,21 +87,28 @@ class Evidence {
     };
   }
 
-  async #growth({ taken }) {
+  async #growth({ taken }, onError) {
     const file = this.#mode === 'snapshot' ? path.join(this.#directory, snapshotName()) : undefined;
-    const { growth, pauseMs } = await capture({ file, product: 'growth', since: taken });
+    const { growth, pauseMs, fileError } = await capture({ file, product: 'growth', since: taken });
     this.#pauseMs += pauseMs;
-    return { growth, files: file ? [file] : [] };
+    if (fileError) onError(fileError);
+    return { growth, files: file && !fileError ? [file] : [] };
   }
 
   /** Why no snapshot may be taken now, if so. */
-  #refusal() {
+  #refusal(when) {
     if (this.#mode === 'none') return 'evidence is switched off';
     if (this.#mode !== 'auto') return undefined;
-    const heapMB = Math.round(v8.getHeapStatistics().used_heap_size / MB);
-    if (heapMB <= AUTO_LIMIT_MB) return undefined;
+    const heap = v8.getHeapStatistics().used_heap_size;
+    const heapMB = Math.round(heap / MB);
+    const room = this.#room();
+    if (heap * TIMES_THE_HEAP > room) {
+      return `an inline snapshot of ${heapMB} MB of heap may need ${TIMES_THE_HEAP} times as much memory, and ` +
+        `${Math.round(room / MB)} MB are left; set evidence to "summary" or "snapshot" to take it all the same`;
+    }
+    if (heapMB <= AUTO_LIMIT_MB[when]) return undefined;
     return `the heap is ${heapMB} MB: an inline snapshot would stop the process for about ${Math.ceil(heapMB / 20)} s; ` +
-      'set evidence to "summary" or "snapshot" to allow it';
+      'set evidence to "summary" or "snapshot" to take it all the same';
   }
 }
 

@@ -11,7 +11,7 @@ function alertMessage(event, payload) {
     case 'threshold':
       return `Memory threshold crossed: ${payload.metric} is ${mb(payload.valueBytes)} MB, the threshold ${mb(payload.thresholdBytes)} MB`;
     case 'recovered': return `Recovered from: ${payload.from}`;
-    default: return `Heapwarden: ${payload?.message ?? event}`;
+    default: return payload?.message ?? event;
   }
 }
 

@@ -1,6 +1,7 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
+const { freemem } = require('node:os');
 const v8 = require('node:v8');
 const { NativeMonitor } = require('./load');
 const { bridge } = require('./bridge');
@@ -37,7 +38,7 @@ class MemoryMonitor extends EventEmitter {
     this.#options = monitorOptions(options);
     const { intervalMs, alertThresholdMB, maxSamples } = this.#options;
     this.#native = translated(() => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples));
-    this.#evidence = new Evidence(this.#options);
+    this.#evidence = new Evidence(this.#options, () => this.#room());
   }
 
   /** Starts sampling. Does nothing where it runs already. */
@@ -130,6 +131,13 @@ class MemoryMonitor extends EventEmitter {
       }
     }
     return newest;
+  }
+
+  /** Bytes that this process can still take, by the machine and by the container's limit. */
+  #room() {
+    const last = JSON.parse(this.#native.report()).at(-1);
+    const inContainer = last?.containerLimit ? last.containerLimit - last.rss : Infinity;
+    return Math.max(0, Math.min(freemem(), inContainer));
   }
 
   #alert({ type, verdict, ...details }) {

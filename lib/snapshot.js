@@ -7,7 +7,7 @@ const { threadId } = require('node:worker_threads');
 const v8 = require('node:v8');
 const native = require('./load');
 const { bridge } = require('./bridge');
-const { invalidArg, translated, translatedAsync } = require('./errors');
+const { fromJson, invalidArg, translated, translatedAsync } = require('./errors');
 const { snapshotOptions } = require('./options');
 
 /**
@@ -20,7 +20,8 @@ async function capture({ file, product, since }) {
   const taken = translated(() => new native.NativeCapture(file ?? null, product, since ?? null));
   const started = performance.now();
   const pauseMs = translated(() => (bridge.snapshots ? taken.takeInline() : takeThroughPipe(taken)));
-  const result = JSON.parse(await translatedAsync(taken.finish()));
+  const { fileError, ...result } = JSON.parse(await translatedAsync(taken.finish()));
+  if (fileError) result.fileError = fromJson(fileError);
   return { ...result, capture: taken, pauseMs, durationMs: performance.now() - started };
 }
 

@@ -11,7 +11,7 @@ use napi_derive::napi;
 use serde::Serialize;
 
 use super::background::{Settler, guarded, spawn};
-use super::to_napi;
+use super::{error_json, to_napi};
 use crate::analysis::{self, Baseline, Growth, SnapshotSummary};
 use crate::capture::{Capture, Captured};
 use crate::error::{Error, ErrorKind, Result};
@@ -44,6 +44,9 @@ struct Outcome {
     summary: Option<SnapshotSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     growth: Option<Growth>,
+    /// Why the growth is there but its file is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_error: Option<serde_json::Value>,
     /// Why the file is there but its analysis is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
@@ -178,7 +181,10 @@ impl NativeCapture {
     fn consume(&mut self, fill: impl FnOnce(&mut Capture) -> Option<Error> + Send + 'static) -> Result<()> {
         let product = self.product.take().ok_or_else(|| internal("a capture is used once"))?;
         let mut capture = Capture::new(self.path.take().as_deref(), !matches!(product, Product::File));
-        if let Some(refusal) = capture.refusal() {
+        // Growth is wanted for its own sake, its file only beside it.
+        if let Some(refusal) = capture.refusal()
+            && !matches!(product, Product::Growth(_))
+        {
             return Err(refusal.clone());
         }
         let slot = Arc::clone(&self.baseline);
@@ -232,8 +238,14 @@ fn read(reader: &mut dyn std::io::Read, capture: &mut Capture) -> Option<Error> 
 }
 
 fn analyse(captured: Captured, product: &Product, slot: &BaselineSlot) -> Result<String> {
-    let written = captured.file.transpose()?.is_some();
     let mut outcome = Outcome { bytes: captured.bytes, ..Outcome::default() };
+    let written = match (captured.file, product) {
+        (Some(Err(error)), Product::Growth(_)) => {
+            outcome.file_error = Some(error_json(&error));
+            false
+        }
+        (file, _) => file.transpose()?.is_some(),
+    };
     if let Some(graph) = captured.graph {
         let analysed = graph.and_then(|graph| fill(&mut outcome, &graph, product, slot));
         match analysed {

@@ -19,12 +19,12 @@ const MARK: &str = "heapwarden:";
 
 /// The core's error as Node-API carries it.
 fn to_napi(error: &Error) -> napi::Error {
-    let text = serde_json::json!({
-        "code": error.code(),
-        "message": error.to_string(),
-        "offset": error.offset(),
-    });
-    napi::Error::new(Status::GenericFailure, format!("{MARK}{text}"))
+    napi::Error::new(Status::GenericFailure, format!("{MARK}{}", error_json(error)))
+}
+
+/// What JavaScript makes a `HeapwardenError` of.
+fn error_json(error: &Error) -> serde_json::Value {
+    serde_json::json!({ "code": error.code(), "message": error.to_string(), "offset": error.offset() })
 }
 
 /// Serialises a report for JavaScript, which parses it with `JSON.parse`.
