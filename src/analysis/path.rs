@@ -45,6 +45,8 @@ pub(crate) fn label(graph: &Graph, node: Node) -> String {
         NodeKind::Closure => format!("(closure) {}", graph.name(node)),
         // The global object is `global / ` with an origin, or `global (global)`, by version.
         NodeKind::Object if graph.name(node).starts_with("global ") => "global".to_owned(),
+        // A group of GC roots: `(Global handles)`, `(Stack roots)`.
+        NodeKind::Synthetic => graph.name(node).to_owned(),
         // The three forms of text are one class to a reader.
         kind if kind.is_string() => "(string)".to_owned(),
         _ => class_name(graph, node).to_owned(),

@@ -1,8 +1,9 @@
 //! The chain of holding edges that keeps a node alive, from the node out to a root.
 //!
 //! One breadth-first walk from the roots records for every node the edge by which it was first reached; a path is read off by
-//! going back. As with [distances](super::distance), the program's global objects come first. Compiled code and hidden classes are
-//! walked last: they often give the shorter way (a constant in optimized code), and never the one a person can act on.
+//! going back. As with [distances](super::distance), the program's global objects come first. What the running functions hold on the
+//! stack comes after all other roots: it is let go when they return. Compiled code and hidden classes are walked last: they often
+//! give the shorter way (a constant in optimized code), and never the one a person can act on.
 
 use std::sync::atomic::AtomicBool;
 
@@ -11,6 +12,9 @@ use super::{Edge, Graph, Node, NodeKind, ROOT, check, filled};
 use crate::error::Result;
 
 const NONE: u32 = u32::MAX;
+
+/// V8's names of the roots that are there only as long as some function runs.
+const STACK_ROOTS: [&str; 2] = ["(Stack roots)", "(Handle scope)"];
 
 /// One step outwards: `from` holds the node before by `edge`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +44,7 @@ impl Paths {
             cancel,
             steps: filled(Step { edge: NONE, from: NONE }, graph.node_count())?,
             queue: Vec::new(),
+            stack: Vec::new(),
             later: Vec::new(),
         };
         for edge in graph.edges(ROOT) {
@@ -52,9 +57,9 @@ impl Paths {
             walk.reach(ROOT, edge);
         }
         walk.run()?;
-        while !walk.later.is_empty() {
-            let later = std::mem::take(&mut walk.later);
-            for node in later {
+        while !(walk.stack.is_empty() && walk.later.is_empty()) {
+            let next = if walk.stack.is_empty() { &mut walk.later } else { &mut walk.stack };
+            for node in std::mem::take(next) {
                 for edge in graph.edges(node) {
                     walk.reach(node, edge);
                 }
@@ -87,6 +92,9 @@ struct Walk<'g> {
     cancel: &'g AtomicBool,
     steps: Vec<Step>,
     queue: Vec<Node>,
+    /// Roots of the functions that run.
+    stack: Vec<Node>,
+    /// Compiled code and hidden classes.
     later: Vec<Node>,
 }
 
@@ -99,6 +107,7 @@ impl Walk<'_> {
         self.steps[to as usize] = Step { edge, from };
         match self.graph.kind(to) {
             NodeKind::Code | NodeKind::Shape => self.later.push(to),
+            NodeKind::Synthetic if STACK_ROOTS.contains(&self.graph.name(to)) => self.stack.push(to),
             _ => self.queue.push(to),
         }
     }

@@ -189,6 +189,30 @@ fn a_path_is_the_shortest_and_avoids_code() {
 }
 
 #[test]
+fn a_path_prefers_lasting_roots_to_the_stack() {
+    let mut s = Snapshot::new();
+    let roots = s.node("synthetic", "(GC roots)", 0);
+    let stack = s.node("synthetic", "(Stack roots)", 0);
+    let handles = s.node("synthetic", "(Global handles)", 0);
+    let [server, map, local] = ["Server", "Map", "Local"].map(|name| s.node("object", name, 8));
+    s.edge(0, "element", "1", roots);
+    s.edge(roots, "element", "1", stack);
+    s.edge(roots, "element", "2", handles);
+    s.edge(stack, "element", "1", map);
+    s.edge(stack, "element", "2", local);
+    s.edge(handles, "element", "1", server);
+    s.edge(server, "property", "requestsById", map);
+    let graph = s.graph();
+    let holding = Holding::of(&graph, &GO).unwrap();
+    let paths = Paths::of(&graph, &holding, &GO).unwrap();
+    let holders = |node: usize| -> Vec<String> {
+        paths.from(node as Node).map(|step| graph.name(step.from).to_owned()).collect()
+    };
+    assert_eq!(holders(map)[0], "Server", "although the stack is nearer");
+    assert_eq!(holders(local)[0], "(Stack roots)", "where nothing else holds it");
+}
+
+#[test]
 fn a_list_of_a_hundred_thousand_needs_no_stack() {
     let mut s = Snapshot::new();
     s.old = false;
