@@ -20,7 +20,8 @@ export interface MonitorOptions {
   /**
    * What is taken when a leak is called. `summary`: two looks at the heap, each of which stops this thread for about 50 ms a
    * megabyte of heap. `snapshot`: the same, and the second one is kept as a file. `none`: nothing. `auto` (default): as
-   * `summary` up to 128 MB of heap, as `none` above.
+   * `summary` while the heap is small (128 MB at the end of the warm-up, 256 MB at a leak) and memory for it is there, as
+   * `none` otherwise; the report says why.
    */
   evidence?: 'auto' | 'summary' | 'snapshot' | 'none';
   /** Where files go. Default: `heapwarden-evidence` in the working directory. Made when first needed. */
