@@ -123,6 +123,12 @@ const STEPS = [
     run: check(bin('publint', 'src/cli.js', ['run', '--strict', '.'])),
   },
   { name: 'js', what: 'node --test on every supported Node, bridge on and off', needs: ['native'], run: matrix },
+  {
+    name: 'demo',
+    what: 'the main job on a real Express app under load, and its healthy twin',
+    needs: ['native'],
+    run: check([process.execPath, [path.join(ROOT, 'scripts', 'demo.js')], {}]),
+  },
   { name: 'pack', what: 'the packed tarball in a scratch app, on every supported Node', needs: ['native'], run: packed },
 ];
 
