@@ -179,7 +179,7 @@ test('a snapshot that V8 could not write to its end gets no name and leaves noth
 
 test('a leak is told with its culprits where only the file cannot be written', async () => {
   const { Evidence } = require('../lib/evidence');
-  const evidence = new Evidence({ evidence: 'snapshot', directory: os.devNull });
+  const evidence = new Evidence({ evidence: 'snapshot', directory: os.devNull, intervalMs: 0 });
   await evidence.takeBaseline();
   const errors = [];
   const report = await evidence.report({ status: 'leak' }, (error) => errors.push(error.code));
@@ -190,7 +190,7 @@ test('a leak is told with its culprits where only the file cannot be written', a
 test('a leak is told where its evidence cannot be taken, and why', unix, () => {
   const { errors, culprits, mode, reason } = program(`
     const { Evidence } = require(${JSON.stringify(path.join(ROOT, 'lib', 'evidence'))});
-    const evidence = new Evidence({ evidence: 'summary', directory: '.' });
+    const evidence = new Evidence({ evidence: 'summary', directory: '.', intervalMs: 0 });
     evidence.takeBaseline().then(async () => {
       // Without the bridge a snapshot needs a pipe, and the pipe a folder.
       process.env.TMPDIR = process.env.TEMP = '/dev/null/none';

@@ -14,7 +14,12 @@ const { capture, snapshotName } = require('./snapshot');
 const AUTO_LIMIT_MB = { baseline: 128, leak: 256 };
 /** What a snapshot takes of memory, in times the heap: V8's graph at 350 to 540 bytes a node, and ours. */
 const TIMES_THE_HEAP = 8;
+/** See `#leastAgeMs`. */
+const LEAST_AGE_INTERVALS = 2;
 const MB = 1024 * 1024;
+
+/** Waits without keeping the process alive. */
+const sleep = (ms) => (ms > 0 ? new Promise((resolve) => { setTimeout(resolve, ms).unref(); }) : undefined);
 
 /** Takes the evidence for a monitor: a baseline early in life, and what has grown since when a leak is called. */
 class Evidence {
@@ -24,24 +29,34 @@ class Evidence {
   #refused;
   #pauseMs = 0;
   #room;
+  /** How much older than the baseline the second look has to be, so that there is growth to see. */
+  #leastAgeMs;
+  /** The baseline that is under way. */
+  #pending;
   /** Counts the releases, so that a baseline that was under way at one is not kept. */
   #released = 0;
 
   /** `room()` gives the bytes that the process can still take. */
-  constructor({ evidence, directory }, room) {
+  constructor({ evidence, directory, intervalMs = 30_000 }, room) {
     this.#mode = evidence;
     this.#directory = directory;
     this.#room = room;
+    this.#leastAgeMs = LEAST_AGE_INTERVALS * intervalMs;
   }
 
   /** Takes the baseline, once the program is warm. */
-  async takeBaseline() {
+  takeBaseline() {
+    this.#pending = this.#takeBaseline().finally(() => { this.#pending = undefined; });
+    return this.#pending;
+  }
+
+  async #takeBaseline() {
     this.#refused = this.#refusal('baseline');
     if (this.#refused) return;
     const released = this.#released;
     const { capture: taken, pauseMs } = await capture({ product: 'baseline' });
     if (released !== this.#released) return;
-    this.#baseline = { taken, at: new Date().toISOString() };
+    this.#baseline = { taken, at: Date.now() };
     this.#pauseMs += pauseMs;
   }
 
@@ -56,7 +71,10 @@ class Evidence {
    * `onError`, and the report says so: the leak itself is told in any case.
    */
   async report(verdict, onError) {
+    // An urgent leak may be called at the end of the warm-up, together with the baseline.
+    await this.#pending?.catch(() => {});
     const baseline = this.#baseline;
+    if (baseline) await sleep(baseline.at + this.#leastAgeMs - Date.now());
     let refused = this.#refusal('leak') ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
     let found = {};
     try {
@@ -80,7 +98,7 @@ class Evidence {
       evidence: {
         mode: refused ? 'none' : 'inline',
         reason: refused ?? null,
-        baselineAt: refused ? null : baseline.at,
+        baselineAt: refused ? null : new Date(baseline.at).toISOString(),
         matchedBy: found.growth?.matchedBy ?? null,
         heapSource: bridge.available ? 'bridge' : 'node:v8',
       },

@@ -13,6 +13,8 @@ pub struct Floor {
     pub at: UnixMillis,
     /// What it left.
     pub used: Bytes,
+    /// How many samples had been taken by then: a clock that counts the monitor's own interval.
+    pub sample: u32,
 }
 
 /// The lowest floor of each stretch of time, oldest first.
@@ -82,7 +84,7 @@ mod tests {
         for n in 0..10_000u64 {
             // Every tenth collection is a clean one; the others leave garbage.
             let garbage = if n % 10 == 0 { 0 } else { 500 };
-            floors.push(Floor { at: UnixMillis(n), used: Bytes(1000 + garbage) });
+            floors.push(Floor { at: UnixMillis(n), used: Bytes(1000 + garbage), sample: n as u32 });
         }
         let points: Vec<_> = floors.iter().copied().collect();
         assert!(points.len() <= POINTS && points.len() >= POINTS / 2);

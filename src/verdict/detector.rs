@@ -1,6 +1,6 @@
 //! From floors to a verdict.
 
-use super::trend::{mann_kendall_z, median, theil_sen};
+use super::trend::{Trend, mann_kendall_z, median, theil_sen};
 use super::{Evidence, Kind, Status, Verdict};
 use crate::sample::{MajorGc, Sample};
 use crate::series::{Floor, Floors};
@@ -44,20 +44,27 @@ pub trait Detector: Send {
     fn on_sample(&mut self, sample: &Sample) -> Verdict;
 }
 
-/// Samples at the start of a life in which nothing is judged: modules load, caches and the JIT warm up.
+/// Samples at the start of a life into which no window reaches: modules load, caches and the JIT warm up.
 const WARM_UP_SAMPLES: u32 = 10;
-/// Collections that must follow before a floor counts: the first ones still see the start-up's garbage.
-const WARM_UP_MAJORS: u32 = 2;
+/// The same for an urgent leak.
+const URGENT_WARM_UP_SAMPLES: u32 = 3;
+/// A leak is urgent when the limit is this many samples away at its rate ...
+const URGENT_SAMPLES: f64 = 60.0;
+/// ... and the window grew by this multiple of what it began with.
+const URGENT_SHARE: f64 = 1.0;
 /// Windows, in floors from the newest back, so that a leak that began late is not drowned in a healthy past.
-const WINDOWS: [usize; 5] = [8, 16, 32, 64, 128];
+const WINDOWS: [usize; 9] = [5, 6, 8, 12, 16, 24, 32, 64, 96];
 /// Fewest floors for any claim.
-const MIN_FLOORS: usize = 6;
+const MIN_FLOORS: usize = 5;
 /// Kendall's z for a leak: chance below 1 in 30 000 for one window.
 const LEAK_Z: f64 = 4.0;
 /// Kendall's z for a suspicion.
 const SUSPECT_Z: f64 = 2.4;
-/// Growth over the window, as a share of its first floor, that is worth a claim.
-const MIN_SHARE: f64 = 0.08;
+/// Growth over a window of [`SHARE_SAMPLES`], as a share of its first floor, that is worth a claim. Over other windows it
+/// goes with the inverse root of their length: working sets wander, and wander relatively less far in a longer time.
+const MIN_SHARE: f64 = 0.12;
+/// An hour at the default interval.
+const SHARE_SAMPLES: f64 = 120.0;
 /// And in bytes, whatever the heap's size.
 const MIN_BYTES: f64 = 4.0 * 1024.0 * 1024.0;
 /// A window is cut into this many parts, whose median floors must rise one after the other.
@@ -68,6 +75,11 @@ const MIN_STEP_SHARE: f64 = 0.25;
 const MIN_LATE_SHARE: f64 = 0.5;
 /// New floors over which a leak must stand before it is called one.
 const CONFIRMATIONS: u32 = 2;
+/// How far the end of a window must stand above all floors before it, as a share of the window's growth: what comes and
+/// goes with the load has been as high before.
+const MIN_RECORD_SHARE: f64 = 0.2;
+/// A window that grows slower than this share of what came before it is the end of a warm-up, not a leak.
+const MIN_PACE: f64 = 0.85;
 /// New floors without growth after which a called leak is taken back.
 const RECOVERIES: u32 = 4;
 
@@ -91,6 +103,8 @@ struct Track {
     passed: u32,
     failed: u32,
     called: bool,
+    /// Where this memory ends, as of the last sample.
+    limit: Option<Bytes>,
 }
 
 impl Track {
@@ -105,6 +119,7 @@ impl Track {
             passed: 0,
             failed: 0,
             called: false,
+            limit: None,
         }
     }
 
@@ -139,8 +154,8 @@ impl Track {
             return None;
         }
         let newest = self.floors.iter().rev().take(n);
-        let start = newest.clone().next_back()?.at;
-        let end = newest.clone().next()?.at;
+        let Floor { at: start, sample: first_sample, .. } = *newest.clone().next_back()?;
+        let Floor { at: end, sample: last_sample, .. } = *newest.clone().next()?;
         self.points.clear();
         let seconds = |at: UnixMillis| at.0.saturating_sub(start.0) as f64 / 1e3;
         self.points.extend(newest.rev().map(|f| (seconds(f.at), f.used.0 as f64)));
@@ -150,19 +165,28 @@ impl Track {
         let growth = trend.slope * span;
         let first = trend.at(0.0).max(0.0);
         // Few floors are little proof: they must then show more growth.
-        let doubt = if n < 8 {
-            4.0
-        } else if n < 12 {
-            2.0
-        } else {
-            1.0
+        let doubt = match n {
+            ..6 => 2.0,
+            6..8 => 1.5,
+            8..12 => 1.2,
+            _ => 1.0,
         };
-        let effect = doubt * MIN_BYTES.max(MIN_SHARE * first);
+        let samples = f64::from(last_sample.saturating_sub(first_sample)).max(1.0);
+        let share = MIN_SHARE * (SHARE_SAMPLES / samples).sqrt();
+        let effect = doubt * MIN_BYTES.max(share * first);
         let (smallest, late) = steps(&self.points, &mut self.scratch);
         // With few floors even a perfect rise cannot reach the usual z; then it has to be perfect.
         let most_z = mann_kendall_perfect(n);
         let steady = smallest >= MIN_STEP_SHARE && late >= MIN_LATE_SHARE;
-        let proven = trend.z >= LEAK_Z.min(most_z) && growth >= effect && steady;
+        let fresh = self.is_news(n, &trend, span);
+        let rate = growth / samples;
+        let urgent = self.limit.is_some_and(|limit| limit.0 as f64 - trend.at(span) < URGENT_SAMPLES * rate)
+            && growth >= URGENT_SHARE * first;
+        let warm = first_sample >= if urgent { URGENT_WARM_UP_SAMPLES } else { WARM_UP_SAMPLES };
+        if !warm {
+            return None;
+        }
+        let proven = trend.z >= LEAK_Z.min(most_z) && steady && (urgent || (growth >= effect && fresh));
         let likely = trend.z >= SUSPECT_Z.min(most_z) && growth >= effect / 2.0 && late > 0.0;
         if !(span > 0.0 && trend.slope > 0.0 && likely) {
             return None;
@@ -184,7 +208,25 @@ impl Track {
         })
     }
 
-    fn verdict(&self, limit: Option<Bytes>) -> Option<Verdict> {
+    /// Whether the newest `n` floors go beyond what came before them: higher than ever, and no slower than until then.
+    fn is_news(&self, n: usize, trend: &Trend, span: f64) -> bool {
+        let before = self.floors.iter().take(self.floors.iter().len() - n);
+        let Some(highest) = before.clone().map(|f| f.used).max() else { return false };
+        let top = trend.at(span) - MIN_RECORD_SHARE * trend.slope * span;
+        if top < highest.0 as f64 {
+            return false;
+        }
+        let Some(start) = self.floors.iter().rev().nth(n - 1).map(|f| f.at) else { return false };
+        let seconds_before = |f: &Floor| start.0.saturating_sub(f.at.0) as f64 / 1e3;
+        let reference =
+            before.clone().rev().find(|f| seconds_before(f) >= 0.3 * span).or_else(|| before.clone().next());
+        reference.is_some_and(|f| {
+            let pace = (trend.at(0.0) - f.used.0 as f64) / seconds_before(f).max(1.0);
+            pace * MIN_PACE <= trend.slope
+        })
+    }
+
+    fn verdict(&self) -> Option<Verdict> {
         let found = self.found.as_ref()?;
         let last = self.floors.last().map_or(Bytes(0), |f| f.used);
         Some(Verdict {
@@ -192,7 +234,7 @@ impl Track {
             kind: self.kind,
             growth_bytes_per_second: found.rate,
             since: Some(found.since),
-            eta_ms: Verdict::eta(found.rate, last, limit),
+            eta_ms: Verdict::eta(found.rate, last, self.limit),
             evidence: found.evidence,
         })
     }
@@ -235,42 +277,38 @@ fn mann_kendall_perfect(n: usize) -> f64 {
 /// takes up to 0.5 ms on the sampling thread, one without takes nothing.
 pub struct FloorDetector {
     samples: u32,
-    majors: u32,
     tracks: [Track; 2],
 }
 
 impl Default for FloorDetector {
     fn default() -> Self {
-        Self { samples: 0, majors: 0, tracks: [Track::new(Kind::Heap), Track::new(Kind::External)] }
+        Self { samples: 0, tracks: [Track::new(Kind::Heap), Track::new(Kind::External)] }
     }
 }
 
 impl Detector for FloorDetector {
     fn on_major_gc(&mut self, gc: &MajorGc) {
-        if self.samples < WARM_UP_SAMPLES {
-            return;
-        }
-        self.majors = self.majors.saturating_add(1);
-        if self.majors <= WARM_UP_MAJORS {
-            return;
-        }
-        self.tracks[0].push(Floor { at: gc.at, used: gc.used });
-        self.tracks[1].push(Floor { at: gc.at, used: gc.external });
+        let sample = self.samples;
+        self.tracks[0].push(Floor { at: gc.at, used: gc.used, sample });
+        self.tracks[1].push(Floor { at: gc.at, used: gc.external, sample });
     }
 
     fn on_sample(&mut self, sample: &Sample) -> Verdict {
         self.samples = self.samples.saturating_add(1);
-        if self.samples < WARM_UP_SAMPLES {
-            return Verdict::default();
-        }
         let limits = Limits::of(sample);
+        self.tracks[0].limit = limits.nearest();
         // External memory is not bound by V8's limit, only by the container's.
-        let found = [self.tracks[0].verdict(limits.nearest()), self.tracks[1].verdict(limits.container)];
+        self.tracks[1].limit = limits.container;
+        let found = [self.tracks[0].verdict(), self.tracks[1].verdict()];
+        let young = self.samples < WARM_UP_SAMPLES;
         let worst = found.into_iter().flatten().max_by(|a, b| {
             let rank = |v: &Verdict| (v.status == Status::Leak, v.growth_bytes_per_second);
             rank(a).partial_cmp(&rank(b)).unwrap_or(std::cmp::Ordering::Equal)
         });
-        worst.unwrap_or(Verdict { status: Status::Healthy, ..Verdict::default() })
+        let calm = if young { Status::WarmingUp } else { Status::Healthy };
+        worst
+            .filter(|v| !young || v.status == Status::Leak)
+            .unwrap_or(Verdict { status: calm, ..Verdict::default() })
     }
 }
 
@@ -333,8 +371,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_before_the_warm_up_is_over() {
-        assert_eq!(run((0..9).map(|i| (1 + i) * 100 * MIB)).0.status, Status::WarmingUp);
+    fn before_the_warm_up_is_over_only_an_urgent_leak_is_called() {
+        assert_eq!(run((0..9).map(|i| (10 + 5 * i) * MIB)).0.status, Status::WarmingUp);
+        assert_eq!(run((0..9).map(|i| (1 + i) * 100 * MIB)).0.status, Status::Leak, "dead in two minutes");
         assert_eq!(run([]).0.status, Status::WarmingUp);
     }
 
