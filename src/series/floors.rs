@@ -38,7 +38,15 @@ impl Default for Floors {
 
 impl Floors {
     /// Adds the floor of one major collection. Constant time but for one merge every `POINTS / 2` points.
+    ///
+    /// Collections between the same two samples are one point: V8 often collects twice in a row, to give memory back.
     pub fn push(&mut self, floor: Floor) {
+        if let Some(last) = self.points.last_mut()
+            && last.sample == floor.sample
+        {
+            *last = lower(last, &floor);
+            return;
+        }
         if self.in_last > 0 && self.in_last < self.per_point {
             self.in_last += 1;
             if let Some(last) = self.points.last_mut() {
