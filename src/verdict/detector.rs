@@ -80,8 +80,10 @@ const CONFIRMATIONS: u32 = 2;
 const MIN_RECORD_SHARE: f64 = 0.2;
 /// A window that grows slower than this share of what came before it is the end of a warm-up, not a leak.
 const MIN_PACE: f64 = 0.85;
-/// New floors without growth after which a called leak is taken back.
-const RECOVERIES: u32 = 4;
+/// Floors without a new high after which a called leak is taken back, if they also last as long as its window.
+const RECOVERIES: u32 = 8;
+/// A called leak is taken back at once where less than this share of its growth is left.
+const RELEASED_SHARE: f64 = 0.5;
 
 /// What one window says.
 #[derive(Debug, Clone, Copy)]
@@ -101,8 +103,8 @@ struct Track {
     /// The last judgement; renewed only when a floor arrives.
     found: Option<Finding>,
     passed: u32,
-    failed: u32,
-    called: bool,
+    /// The highest floor since a leak was called, and how many came after it; nothing where none is called.
+    called: Option<(Floor, u32)>,
     /// Where this memory ends, as of the last sample.
     limit: Option<Bytes>,
 }
@@ -117,8 +119,7 @@ impl Track {
             scratch: Vec::with_capacity(most * (most - 1) / 2),
             found: None,
             passed: 0,
-            failed: 0,
-            called: false,
+            called: None,
             limit: None,
         }
     }
@@ -129,23 +130,29 @@ impl Track {
             let rank = |f: &Finding| (f.status == Status::Leak, f.evidence.trend_z);
             rank(a).partial_cmp(&rank(b)).unwrap_or(std::cmp::Ordering::Equal)
         });
-        if best.is_some_and(|f| f.status == Status::Leak) {
-            self.passed += 1;
-            self.failed = 0;
-        } else {
-            self.passed = 0;
-            self.failed += 1;
-        }
-        if self.passed >= CONFIRMATIONS {
-            self.called = true;
-        }
-        if self.failed >= RECOVERIES {
-            self.called = false;
-        }
-        // A leak once called stays called through a few odd floors, with the numbers that it was called by.
-        if best.is_some() || !self.called {
+        let proven = best.is_some_and(|f| f.status == Status::Leak);
+        self.passed = if proven { self.passed + 1 } else { 0 };
+        self.called = match self.called {
+            None if self.passed >= CONFIRMATIONS => Some((floor, 0)),
+            Some((top, _)) if proven || floor.used > top.used => {
+                Some((if floor.used > top.used { floor } else { top }, 0))
+            }
+            Some((top, since)) if !self.is_over(&floor, &top, since + 1) => Some((top, since + 1)),
+            _ => None,
+        };
+        // A leak once called keeps the numbers that it was called by until others prove it again.
+        if proven || self.called.is_none() {
             self.found = best;
         }
+    }
+
+    /// Whether a leak that was called is over: most of its growth was let go, or it has not gone higher for long.
+    fn is_over(&self, floor: &Floor, top: &Floor, since: u32) -> bool {
+        let Some(Finding { evidence: e, .. }) = &self.found else { return true };
+        let left = floor.used.0 as f64 - e.first_floor_bytes as f64;
+        let growth = e.last_floor_bytes as f64 - e.first_floor_bytes as f64;
+        left < RELEASED_SHARE * growth
+            || (since >= RECOVERIES && floor.at.0.saturating_sub(top.at.0) >= e.window_ms)
     }
 
     fn judge(&mut self, window: usize) -> Option<Finding> {
@@ -230,7 +237,7 @@ impl Track {
         let found = self.found.as_ref()?;
         let last = self.floors.last().map_or(Bytes(0), |f| f.used);
         Some(Verdict {
-            status: if self.called { Status::Leak } else { Status::Suspect },
+            status: if self.called.is_some() { Status::Leak } else { Status::Suspect },
             kind: self.kind,
             growth_bytes_per_second: found.rate,
             since: Some(found.since),
@@ -384,6 +391,27 @@ mod tests {
         let (verdict, called) = run(leak.chain(flat));
         assert!(called.is_some());
         assert_ne!(verdict.status, Status::Leak);
+    }
+
+    #[test]
+    fn a_leak_that_stumbles_is_not_taken_back() {
+        let mut detector = FloorDetector::default();
+        let mut states = Vec::new();
+        for i in 0..120u64 {
+            // Grows by steps of ten collections once it was called, as under a load that comes and goes.
+            let used = (50 + if i < 40 { i } else { i / 10 * 10 }) * MIB;
+            let at = UnixMillis(10_000 * (i + 1));
+            detector.on_major_gc(&MajorGc { at, used: Bytes(used), external: Bytes(MIB) });
+            let heap = HeapFigures { used: Bytes(used), limit: Bytes(2048 * MIB), ..HeapFigures::default() };
+            let reading = Reading { at, heap, ..Reading::default() };
+            let status = detector.on_sample(&Sample { reading, ..Sample::default() }).status;
+            if states.last() != Some(&status) {
+                states.push(status);
+            }
+        }
+        let changes = states.windows(2).filter(|pair| pair[0] == Status::Leak).count();
+        assert_eq!(changes, 0, "{states:?}");
+        assert_eq!(states.last(), Some(&Status::Leak));
     }
 
     #[test]
