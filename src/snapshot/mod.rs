@@ -33,6 +33,9 @@
 //! the byte at fault.
 
 mod columns;
+#[cfg(any(fuzzing, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod parser;
 mod read;
