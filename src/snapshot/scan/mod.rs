@@ -7,7 +7,14 @@
 //! from the start of a number over numbers that are all simple (up to ten digits, then `,` or `\n,`) to the start of another. What it
 //! does not understand it leaves where it is, for the machine. So every [`Path`] gives the same numbers and the same errors.
 
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod avx512;
 mod batch;
+mod blocks;
 mod path;
 mod portable;
 #[cfg(test)]
