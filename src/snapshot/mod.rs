@@ -33,7 +33,7 @@
 //! the byte at fault.
 
 mod columns;
-#[cfg(any(fuzzing, feature = "fuzzing"))]
+#[cfg(any(test, fuzzing, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod header;

@@ -3,13 +3,10 @@
 
 use std::arch::x86_64::*;
 
-use super::blocks::{BLOCK, Ends, LOOK_BACK, MAX_UPPER, Masks, Run};
+use super::blocks::{BLOCK, Ends, MAX_UPPER, Masks, Run, Window, bytes_before, window};
 
 /// Numbers converted together.
 const GROUP: usize = 8;
-
-/// A block and what stands before it.
-type Window = [u8; LOOK_BACK + BLOCK];
 
 /// Whether this machine can.
 pub(super) fn is_available() -> bool {
@@ -19,7 +16,7 @@ pub(super) fn is_available() -> bool {
         && is_x86_feature_detected!("popcnt")
 }
 
-/// Reads numbers from `at`, the start of one and at least [`LOOK_BACK`], to `out`, of which `room` slots count; returns the place
+/// Reads numbers from `at`, the start of one with a window, to `out`, of which `room` slots count; returns the place
 /// after the last one's comma, and how many: none if this machine cannot.
 pub(super) fn run(text: &[u8], at: usize, out: &mut [u32], room: usize) -> (usize, usize) {
     if !is_available() {
@@ -32,9 +29,7 @@ pub(super) fn run(text: &[u8], at: usize, out: &mut [u32], room: usize) -> (usiz
 #[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
 fn run_unchecked(text: &[u8], at: usize, out: &mut [u32], room: usize) -> (usize, usize) {
     let mut run = Run::new(at);
-    while let Some(window) =
-        text.get(run.at - LOOK_BACK..).and_then(|rest| rest.first_chunk::<{ LOOK_BACK + BLOCK }>())
-    {
+    while let Some(window) = window(text, run.at) {
         let masks = classify(window);
         let Some(Ends { marks, long }) = run.ends(masks) else { break };
         let count = marks.count_ones() as usize;
@@ -97,20 +92,11 @@ fn classify(window: &Window) -> Masks {
     Masks { digits: both(is_digit(lower), is_digit(upper)), commas: is(b','), newlines: is(b'\n') }
 }
 
-/// The eight bytes that end `back` bytes before the place of the lowest of `marks`, which is taken off; before the block's end if
-/// there is none.
-#[inline(always)]
-fn bytes_before(window: &Window, marks: &mut u64, back: usize) -> i64 {
-    let end = LOOK_BACK - back + marks.trailing_zeros() as usize;
-    *marks &= marks.wrapping_sub(1);
-    window[end - 8..end].first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes))
-}
-
 /// The bytes before the next eight of `marks`, in the order in which [`values`] wants them.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn gather(window: &Window, marks: &mut u64, back: usize) -> [__m256i; 2] {
-    let mut next = || bytes_before(window, marks, back);
+    let mut next = || bytes_before(window, marks, back).cast_signed();
     let [a, b, c, d, e, f, g, h] = [next(), next(), next(), next(), next(), next(), next(), next()];
     // Packing works within halves: its result has the two numbers of the first's lower half, of the second's, and so on.
     [_mm256_set_epi64x(f, e, b, a), _mm256_set_epi64x(h, g, d, c)]

@@ -33,6 +33,8 @@ pub(crate) struct Batch {
     open: Option<u64>,
     /// How many numbers the last chunk added.
     added: usize,
+    /// How many of these were consumed.
+    dropped: usize,
     /// The end of what was used of the last chunk.
     tail: Vec<u8>,
     /// The offset of the tail's end.
@@ -52,6 +54,7 @@ impl Batch {
             base: 0,
             open: None,
             added: 0,
+            dropped: 0,
             tail: Vec::new(),
             tail_end: 0,
             tail_open: false,
@@ -84,7 +87,9 @@ impl Batch {
     pub fn consume(&mut self, count: usize) {
         self.values.copy_within(count..self.len, 0);
         self.len -= count;
-        self.carried.drain(..count.min(self.carried.len()));
+        let carried = count.min(self.carried.len());
+        self.carried.drain(..carried);
+        self.dropped += count - carried;
         if !self.wide.is_empty() {
             self.wide.retain_mut(|(at, _)| {
                 let left = *at >= count;
@@ -101,7 +106,7 @@ impl Batch {
         if let Some(&start) = self.carried.get(index) {
             return start;
         }
-        let mut nth = index - self.carried.len();
+        let mut nth = index - self.carried.len() + self.dropped;
         let mut from = 0;
         if let Some(start) = self.open {
             if nth == 0 {
@@ -147,7 +152,7 @@ impl Batch {
     /// Begins a chunk at `base`, which is inside the number that starts at `open` or between two.
     pub(super) fn begin(&mut self, base: u64, open: Option<u64>) {
         self.carry();
-        (self.base, self.open, self.added) = (base, open, 0);
+        (self.base, self.open, self.added, self.dropped) = (base, open, 0, 0);
     }
 
     /// Ends the chunk begun, of which `used` was used. `spaces` is how many bytes of it were neither digits nor commas, without

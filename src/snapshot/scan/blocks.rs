@@ -9,6 +9,24 @@ pub(super) const LOOK_BACK: usize = 16;
 /// Numbers whose last eight digits are preceded by more than this are left to the state machine: the next would pass 32 bits.
 pub(super) const MAX_UPPER: u32 = 41;
 
+/// A block and what stands before it.
+pub(super) type Window = [u8; LOOK_BACK + BLOCK];
+
+/// The window of the block at `at`, if `text` has all of it.
+#[inline(always)]
+pub(super) fn window(text: &[u8], at: usize) -> Option<&Window> {
+    text.get(at.checked_sub(LOOK_BACK)?..)?.first_chunk()
+}
+
+/// The eight bytes that end `back` bytes, at most eight, before the place of the lowest of `marks`, which is taken off; before the
+/// block's end if there is none.
+#[inline(always)]
+pub(super) fn bytes_before(window: &Window, marks: &mut u64, back: usize) -> u64 {
+    let end = LOOK_BACK - back + marks.trailing_zeros() as usize;
+    *marks &= marks.wrapping_sub(1);
+    window[end - 8..end].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
 /// Which bytes of a block are what; the first byte is the lowest bit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Masks {

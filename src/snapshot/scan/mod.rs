@@ -15,6 +15,12 @@ mod avx2;
 mod avx512;
 mod batch;
 mod blocks;
+#[cfg(any(target_arch = "aarch64", test))]
+#[allow(unsafe_code)]
+mod neon;
+#[cfg(all(test, not(target_arch = "aarch64")))]
+#[allow(unsafe_code)]
+mod neon_model;
 mod path;
 mod portable;
 #[cfg(test)]

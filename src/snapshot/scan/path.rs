@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use super::batch::SLACK;
 use super::blocks::LOOK_BACK;
+#[cfg(any(target_arch = "aarch64", test))]
+use super::neon;
 use super::portable;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
@@ -19,6 +21,9 @@ pub enum Path {
     Bytewise,
     /// Eight bytes at a time, on any machine.
     Portable,
+    /// aarch64; in tests, a model of it.
+    #[cfg(any(target_arch = "aarch64", test))]
+    Neon,
     /// x86-64 with AVX2.
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -39,6 +44,8 @@ impl Path {
         let all: &[Self] = &[
             Self::Bytewise,
             Self::Portable,
+            #[cfg(any(target_arch = "aarch64", test))]
+            Self::Neon,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2,
             #[cfg(target_arch = "x86_64")]
@@ -50,6 +57,8 @@ impl Path {
     fn is_available(self) -> bool {
         match self {
             Self::Bytewise | Self::Portable => true,
+            #[cfg(any(target_arch = "aarch64", test))]
+            Self::Neon => true,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => avx2::is_available(),
             #[cfg(target_arch = "x86_64")]
@@ -67,6 +76,8 @@ impl Path {
         match self {
             Self::Bytewise => (at, 0),
             Self::Portable => portable::run(text, at, &mut out[..room]),
+            #[cfg(any(target_arch = "aarch64", test))]
+            Self::Neon => with_edges(text, at, out, neon::run),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => with_edges(text, at, out, avx2::run),
             #[cfg(target_arch = "x86_64")]
