@@ -4,7 +4,7 @@
 //! in a list beside, and no offset is kept: [`Batch::offset_of`] finds it again in the text when an error needs it.
 
 /// How many numbers a batch holds: enough to leave the inner loop seldom, few enough to stay in the first-level cache.
-pub(crate) const BATCH: usize = 2048;
+pub(crate) const BATCH: usize = 4096;
 
 /// How far behind the last number of a batch a vector path may write.
 pub(super) const SLACK: usize = 32;

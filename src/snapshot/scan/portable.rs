@@ -13,7 +13,7 @@ const CURSORS: usize = 4;
 const CUT: usize = 32;
 
 /// Text shorter than this is not worth cutting.
-const MIN_CUT: usize = 512;
+const MIN_CUT: usize = 256;
 
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
