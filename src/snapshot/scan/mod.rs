@@ -14,6 +14,7 @@ mod avx2;
 #[allow(unsafe_code)]
 mod avx512;
 mod batch;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", test))]
 mod blocks;
 #[cfg(any(target_arch = "aarch64", test))]
 #[allow(unsafe_code)]

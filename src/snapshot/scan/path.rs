@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use super::batch::SLACK;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", test))]
 use super::blocks::LOOK_BACK;
 #[cfg(any(target_arch = "aarch64", test))]
 use super::neon;
@@ -87,6 +88,7 @@ impl Path {
 }
 
 /// Runs a vector path, which needs some text before it and whole blocks, and the portable one where it cannot.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", test))]
 fn with_edges(
     text: &[u8],
     at: usize,
