@@ -86,9 +86,9 @@ const STEPS = [
   },
   {
     name: 'clippy',
-    what: 'cargo clippy, warnings are errors',
+    what: 'cargo clippy with every feature, warnings are errors',
     needs: ['rust', 'clippy'],
-    run: cargo([...CLIPPY, '--', '-D', 'warnings']),
+    run: cargo([...CLIPPY, '--all-features', '--', '-D', 'warnings']),
   },
   {
     name: 'doc-core',

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The core knows nothing of Node: `cargo test --no-default-features` builds and tests it without. The Node-API shell
-//! is `ffi`, behind the default feature `node`, and is the only place with `unsafe`.
+//! is `ffi`, behind the default feature `node`. `unsafe` is there, and in the vector code of the snapshot's number scanner.
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]

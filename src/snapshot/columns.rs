@@ -17,18 +17,37 @@ pub(crate) struct Highest {
 }
 
 impl Highest {
-    fn see(&mut self, index: u64, offset: u64) {
-        if index >= self.index {
-            (self.index, self.offset) = (index, offset);
-        }
-    }
-
     /// The error for an index outside a table of `limit` entries.
     pub fn check(self, field: &'static str, limit: u64) -> Result<()> {
         if self.offset != 0 && self.index >= limit {
             Err(index_error(field, self.index, limit, self.offset))
         } else {
             Ok(())
+        }
+    }
+}
+
+/// The largest string index of one batch, and which number of the batch it is.
+struct Names {
+    index: u64,
+    number: Option<usize>,
+}
+
+impl Names {
+    fn above(highest: &Highest) -> Self {
+        Self { index: highest.index, number: None }
+    }
+
+    fn see(&mut self, index: u64, number: usize) {
+        if index >= self.index {
+            (self.index, self.number) = (index, Some(number));
+        }
+    }
+
+    /// Finds its place, while the text is at hand.
+    fn keep(self, highest: &mut Highest, batch: &Batch, chunk: &[u8]) {
+        if let Some(number) = self.number {
+            *highest = Highest { index: self.index, offset: batch.offset_of(number, chunk) };
         }
     }
 }
@@ -80,7 +99,9 @@ impl NodeBuilder {
     }
 
     /// Moves the whole records of `batch` to `columns`.
-    pub fn take(&mut self, batch: &mut Batch, columns: &mut Columns) -> Result<()> {
+    ///
+    /// `chunk` is the text that the batch was last filled from.
+    pub fn take(&mut self, batch: &mut Batch, columns: &mut Columns, chunk: &[u8]) -> Result<()> {
         let NodeLayout { stride, kind, name, id, self_size, edge_count } = self.layout;
         let left = self.declared as usize - columns.kind.len();
         let found = batch.values().len() / stride;
@@ -93,33 +114,37 @@ impl NodeBuilder {
         if columns.first_edge.is_empty() {
             columns.first_edge.push(0);
         }
-        let rows = batch.values().chunks_exact(stride).zip(batch.starts().chunks_exact(stride));
-        for (values, starts) in rows.take(records) {
-            let Some(&node_kind) = self.kinds.get(usize::try_from(values[kind]).unwrap_or(usize::MAX)) else {
-                return Err(index_error("node type", values[kind], self.kinds.len() as u64, starts[kind]));
+        let mut names = Names::above(&self.names);
+        for first in (0..records * stride).step_by(stride) {
+            let value = |field: usize| batch.value(first + field);
+            let offset = |field: usize| batch.offset_of(first + field, chunk);
+            let Some(&node_kind) = self.kinds.get(usize::try_from(value(kind)).unwrap_or(usize::MAX)) else {
+                return Err(index_error("node type", value(kind), self.kinds.len() as u64, offset(kind)));
             };
-            if values[name] >= U32_LIMIT {
-                return Err(index_error("node name", values[name], U32_LIMIT, starts[name]));
+            if value(name) >= U32_LIMIT {
+                return Err(index_error("node name", value(name), U32_LIMIT, offset(name)));
             }
-            if values[id] >= U32_LIMIT {
-                return Err(index_error("node id", values[id], U32_LIMIT, starts[id]));
+            if value(id) >= U32_LIMIT {
+                return Err(index_error("node id", value(id), U32_LIMIT, offset(id)));
             }
             // Neither wraps: the sum so far is at most the declared count, which fits in 32 bits.
-            self.edges = self.edges.saturating_add(values[edge_count]);
+            self.edges = self.edges.saturating_add(value(edge_count));
             if self.edges > self.declared_edges {
-                return Err(count_error("edges", self.declared_edges, self.edges, starts[edge_count]));
+                return Err(count_error("edges", self.declared_edges, self.edges, offset(edge_count)));
             }
-            self.names.see(values[name], starts[name]);
+            names.see(value(name), first + name);
             columns.kind.push(node_kind);
-            columns.name.push(values[name] as u32);
-            columns.id.push(values[id] as u32);
-            columns.self_size.push(values[self_size]);
+            columns.name.push(value(name) as u32);
+            columns.id.push(value(id) as u32);
+            columns.self_size.push(value(self_size));
             columns.first_edge.push(self.edges as u32);
         }
         if found > records {
             let declared = u64::from(self.declared);
-            return Err(count_error("nodes", declared, declared + 1, batch.starts()[records * stride]));
+            let offset = batch.offset_of(records * stride, chunk);
+            return Err(count_error("nodes", declared, declared + 1, offset));
         }
+        names.keep(&mut self.names, batch, chunk);
         batch.consume(records * stride);
         Ok(())
     }
@@ -164,7 +189,7 @@ impl NodeIndex {
         Self { stride, limit: stride * u64::from(header.node_count) }
     }
 
-    fn of(self, field: &'static str, value: u64, offset: u64) -> Result<u32> {
+    fn of(self, field: &'static str, value: u64, offset: impl Fn() -> u64) -> Result<u32> {
         // A division by a constant is a multiplication; these two are all that V8 has written since Node 14.
         let (node, rest) = match self.stride {
             7 => (value / 7, value % 7),
@@ -172,14 +197,14 @@ impl NodeIndex {
             stride => (value / stride, value % stride),
         };
         if value >= self.limit {
-            return Err(index_error(field, value, self.limit, offset));
+            return Err(index_error(field, value, self.limit, offset()));
         }
         if rest != 0 {
             let kind = ErrorKind::SnapshotSchema {
                 expected: format!("{field}: a multiple of {}", self.stride),
                 found: value.to_string(),
             };
-            return Err(Error::at(kind, offset));
+            return Err(Error::at(kind, offset()));
         }
         Ok(node as u32)
     }
@@ -207,7 +232,9 @@ impl EdgeBuilder {
     }
 
     /// Moves the whole records of `batch` to `columns`.
-    pub fn take(&mut self, batch: &mut Batch, columns: &mut Columns) -> Result<()> {
+    ///
+    /// `chunk` is the text that the batch was last filled from.
+    pub fn take(&mut self, batch: &mut Batch, columns: &mut Columns, chunk: &[u8]) -> Result<()> {
         let EdgeLayout { stride, kind, name_or_index, to_node } = self.layout;
         let left = self.declared as usize - columns.edge_to.len();
         let found = batch.values().len() / stride;
@@ -215,27 +242,31 @@ impl EdgeBuilder {
         grow(&mut columns.edge_kind, records, self.declared)?;
         grow(&mut columns.edge_name, records, self.declared)?;
         grow(&mut columns.edge_to, records, self.declared)?;
-        let rows = batch.values().chunks_exact(stride).zip(batch.starts().chunks_exact(stride));
-        for (values, starts) in rows.take(records) {
-            let Some(&edge_kind) = self.kinds.get(usize::try_from(values[kind]).unwrap_or(usize::MAX)) else {
-                return Err(index_error("edge type", values[kind], self.kinds.len() as u64, starts[kind]));
+        let mut names = Names::above(&self.names);
+        for first in (0..records * stride).step_by(stride) {
+            let value = |field: usize| batch.value(first + field);
+            let offset = |field: usize| batch.offset_of(first + field, chunk);
+            let Some(&edge_kind) = self.kinds.get(usize::try_from(value(kind)).unwrap_or(usize::MAX)) else {
+                return Err(index_error("edge type", value(kind), self.kinds.len() as u64, offset(kind)));
             };
-            let name = values[name_or_index];
+            let name = value(name_or_index);
             if name >= U32_LIMIT {
-                return Err(index_error("edge name_or_index", name, U32_LIMIT, starts[name_or_index]));
+                return Err(index_error("edge name_or_index", name, U32_LIMIT, offset(name_or_index)));
             }
             if edge_kind.is_named() {
-                self.names.see(name, starts[name_or_index]);
+                names.see(name, first + name_or_index);
             }
-            let to = self.nodes.of("edge to_node", values[to_node], starts[to_node])?;
+            let to = self.nodes.of("edge to_node", value(to_node), || offset(to_node))?;
             columns.edge_kind.push(edge_kind);
             columns.edge_name.push(name as u32);
             columns.edge_to.push(to);
         }
         if found > records {
             let declared = u64::from(self.declared);
-            return Err(count_error("edges", declared, declared + 1, batch.starts()[records * stride]));
+            let offset = batch.offset_of(records * stride, chunk);
+            return Err(count_error("edges", declared, declared + 1, offset));
         }
+        names.keep(&mut self.names, batch, chunk);
         batch.consume(records * stride);
         Ok(())
     }
@@ -265,17 +296,22 @@ impl LocationBuilder {
     }
 
     /// Moves the whole records of `batch` to `places`.
-    pub fn take(&self, batch: &mut Batch, places: &mut Vec<location::Raw>) -> Result<()> {
+    ///
+    /// `chunk` is the text that the batch was last filled from.
+    pub fn take(&self, batch: &mut Batch, places: &mut Vec<location::Raw>, chunk: &[u8]) -> Result<()> {
         let LocationLayout { stride, object_index, script_id, line, column } = self.layout;
         let records = batch.values().len() / stride;
         grow(places, records, self.node_count)?;
-        let rows = batch.values().chunks_exact(stride).zip(batch.starts().chunks_exact(stride));
-        for (values, starts) in rows {
+        for first in (0..records * stride).step_by(stride) {
+            let value = |field: usize| batch.value(first + field);
+            let offset = |field: usize| batch.offset_of(first + field, chunk);
             let narrow = |field: &'static str, at: usize| {
-                u32::try_from(values[at]).map_err(|_| index_error(field, values[at], U32_LIMIT, starts[at]))
+                u32::try_from(value(at)).map_err(|_| index_error(field, value(at), U32_LIMIT, offset(at)))
             };
+            let object =
+                self.nodes.of("location object_index", value(object_index), || offset(object_index))?;
             places.push(location::Raw {
-                node: self.nodes.of("location object_index", values[object_index], starts[object_index])?,
+                node: object,
                 script: narrow("location script_id", script_id)?,
                 line: narrow("location line", line)?,
                 column: narrow("location column", column)?,

@@ -33,6 +33,9 @@
 //! the byte at fault.
 
 mod columns;
+#[cfg(any(test, fuzzing, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod parser;
 mod read;

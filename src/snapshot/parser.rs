@@ -368,7 +368,7 @@ impl SnapshotParser {
         match section {
             Section::Nodes => {
                 if let Some(nodes) = &mut self.nodes {
-                    nodes.take(batch, columns)?;
+                    nodes.take(batch, columns, chunk)?;
                     if stop == Stop::End {
                         nodes.finish(batch, columns, last)?;
                     }
@@ -376,7 +376,7 @@ impl SnapshotParser {
             }
             Section::Edges => {
                 if let Some(edges) = &mut self.edges {
-                    edges.take(batch, columns)?;
+                    edges.take(batch, columns, chunk)?;
                     if stop == Stop::End {
                         edges.finish(batch, columns, last)?;
                     }
@@ -384,7 +384,7 @@ impl SnapshotParser {
             }
             _ => {
                 if let Some(locations) = &mut self.locations {
-                    locations.take(batch, &mut self.places)?;
+                    locations.take(batch, &mut self.places, chunk)?;
                     if stop == Stop::End {
                         locations.finish(batch, last)?;
                     }
