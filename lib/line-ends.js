@@ -34,8 +34,10 @@ function knowLineEnds() {
 
 function connect() {
   const { Session } = require('node:inspector');
-  // It will be in every snapshot: under a name that says whose it is, and not among the program's own sessions.
+  // It will be in every snapshot: under a name that says whose it is, and not among the program's own sessions. V8 calls the
+  // prototype of a derived class by the name of the base, unless it has a tag.
   class HeapwardenSession extends Session {}
+  Object.defineProperty(HeapwardenSession.prototype, Symbol.toStringTag, { value: HeapwardenSession.name });
   const connected = new HeapwardenSession();
   connected.connect();
   connected.post('Profiler.enable');
