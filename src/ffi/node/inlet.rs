@@ -38,11 +38,12 @@ impl Inlet {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a chunk; says whether there is room for more. A closed queue drops it and always has room.
+    /// Adds a chunk; says whether there is room for more. A closed queue drops it and never has room: whoever pushes is to ask,
+    /// which lets JavaScript's event loop turn and tell why.
     pub fn push(&self, pushed: Pushed) -> bool {
         let mut state = self.lock();
         if state.closed {
-            return true;
+            return false;
         }
         if let Pushed::Chunk(chunk) = &pushed {
             state.bytes += chunk.len();
@@ -52,7 +53,7 @@ impl Inlet {
         state.bytes < HIGH_WATER
     }
 
-    /// Settles `settler` when there is room.
+    /// Settles `settler` when there is room, or the queue is closed.
     pub fn when_drained(&self, settler: Settler) {
         let mut state = self.lock();
         if state.has_room() {
@@ -140,7 +141,7 @@ mod tests {
         };
         inlet.close();
         assert_eq!(waiting.join().expect("no panic"), None);
-        assert!(inlet.push(Pushed::Chunk(vec![0; 2 * HIGH_WATER])));
+        assert!(!inlet.push(Pushed::Chunk(vec![0])));
         assert_eq!((inlet.take(), inlet.lock().bytes), (None, 0));
     }
 }

@@ -78,7 +78,7 @@ impl NativeJob {
         self.inlet.push(Pushed::Chunk(bytes.to_vec()))
     }
 
-    /// The promise of room for more.
+    /// The promise of room for more, or of an end.
     #[napi(catch_unwind, ts_return_type = "Promise<string>")]
     pub fn drained<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (settler, promise) = Settler::new(env)?;
