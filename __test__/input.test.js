@@ -2,12 +2,14 @@
 
 const assert = require('node:assert');
 const { execFileSync } = require('node:child_process');
+const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const { Readable } = require('node:stream');
 const { before, after, test } = require('node:test');
 const { pathToFileURL } = require('node:url');
 const v8 = require('node:v8');
+const { Worker } = require('node:worker_threads');
 const zlib = require('node:zlib');
 const { diffSnapshots, summarizeSnapshot, writeSnapshot } = require('..');
 const { evaluate, folder, ownThreads, ROOT, sleep, until } = require('./support');
@@ -191,6 +193,37 @@ test('an abort while a stream stalls: the reason, no listener, no thread, the st
   await assert.rejects(diff, { name: 'RangeError', message: 'too slow' });
   assert.equal(listeners.size, 0);
   assert.ok(stream.destroyed && second.destroyed);
+  await quiet();
+});
+
+test('a web stream that stalls is cancelled by an abort', async () => {
+  let cancelled;
+  const source = new ReadableStream({
+    start(controller) { controller.enqueue(new Uint8Array(made.text.subarray(0, 1000))); },
+    cancel() { cancelled = true; },
+  });
+  const controller = new AbortController();
+  const summary = summarizeSnapshot(source, { signal: controller.signal });
+  await sleep(30);
+  controller.abort();
+  await assert.rejects(summary, { name: 'AbortError' });
+  await until(() => cancelled, 'the source to be cancelled');
+  await quiet();
+});
+
+test('a worker that is terminated takes its analysis with it', onUnix, async (t) => {
+  const pipe = path.join(folder(t), 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const worker = new Worker(`
+    const { summarizeSnapshot } = require(${JSON.stringify(ROOT)});
+    const { parentPort } = require('node:worker_threads');
+    summarizeSnapshot(${JSON.stringify(pipe)}, { onProgress() {} });
+    summarizeSnapshot((async function* never() { await new Promise(() => {}); })());
+    parentPort.postMessage('begun');
+  `, { eval: true });
+  await once(worker, 'message');
+  if (process.platform === 'linux') await until(() => ownThreads().includes('heapwarden-work'), 'the analyses to begin');
+  await worker.terminate();
   await quiet();
 });
 

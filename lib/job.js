@@ -98,14 +98,9 @@ function bytesOf(chunk) {
  * and itself, for ever; one that fails while it is closed has nobody left to tell.
  */
 function abandon(source) {
-  if (typeof source.destroy === 'function') {
-    if (source.destroyed) return;
-    source.on?.('error', () => {});
-    source.destroy();
-  } else if (typeof source.cancel === 'function' && source.locked === false) {
-    // A web stream that nobody has begun to read; one that is being read is cancelled by the loop in `pump`.
-    source.cancel().catch(() => {});
-  }
+  if (typeof source.destroy !== 'function' || source.destroyed) return;
+  source.on?.('error', () => {});
+  source.destroy();
 }
 
 module.exports = { analyse };

@@ -3,6 +3,7 @@
 // Options from a caller and from HEAPWARDEN_* in the environment: one voice for what is wrong with them.
 
 const path = require('node:path');
+const { Readable } = require('node:stream');
 const { fileURLToPath } = require('node:url');
 const { HeapwardenError, invalidArg } = require('./errors');
 const { processWarnings } = require('./logger');
@@ -57,6 +58,10 @@ function snapshotSource(name, value) {
     if (value.protocol !== 'file:') throw invalidArg(name, 'a file: URL', value.href);
     return fileURLToPath(value);
   }
+  // A web stream that waits for data cannot be ended by whoever iterates over it; this can.
+  // Both are called experimental by the versions that warn of nothing and have them: 18 and 20.
+  // eslint-disable-next-line n/no-unsupported-features/node-builtins
+  if (value instanceof ReadableStream) return Readable.fromWeb(value);
   if (typeof value?.[Symbol.asyncIterator] === 'function') return value;
   throw invalidArg(name, 'a path, a file: URL, or a stream or async iterable of bytes', value);
 }
