@@ -328,6 +328,23 @@ test('a source that is refused early is left early', async () => {
   assert.ok(state.given < 8 * 1024 * 1024, `${state.given} bytes were asked for`);
 });
 
+test('a file that unpacks to gigabytes costs time, which an abort ends, and no memory', async () => {
+  const before = process.memoryUsage().rss;
+  const member = zlib.gzipSync(Buffer.alloc(16 << 20, 0x20));
+  // Three gigabytes of spaces, where the text would begin.
+  const source = Readable.from(Array.from({ length: 200 }, () => member));
+  const controller = new AbortController();
+  const told = [];
+  const summary = summarizeSnapshot(source, { signal: controller.signal, onProgress: (progress) => {
+    told.push(progress);
+    if (progress.bytes > 0) controller.abort();
+  } });
+  await assert.rejects(summary, { name: 'AbortError' });
+  await quiet();
+  assert.ok(told.at(-1).bytes < 200 * member.length, 'given up before the end');
+  assert.ok(process.memoryUsage().rss - before < 128 << 20, `${(process.memoryUsage().rss - before) >> 20} MB`);
+});
+
 test('of three snapshots only what grew in both intervals is told', async (t) => {
   const into = folder(t);
   class Leaked { constructor(i) { this.i = i; } }
