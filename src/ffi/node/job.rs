@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Buffer, Env, Object};
+use napi::bindgen_prelude::{Env, Object};
 use napi_derive::napi;
 
 use super::background::{Settler, in_background};
@@ -74,7 +74,7 @@ impl NativeJob {
 
     /// Pushes the next bytes of the current input. `false`: wait for `drained` before the next.
     #[napi(catch_unwind)]
-    pub fn write(&self, bytes: Buffer) -> bool {
+    pub fn write(&self, bytes: &[u8]) -> bool {
         self.inlet.push(Pushed::Chunk(bytes.to_vec()))
     }
 
