@@ -159,6 +159,8 @@ export interface LeakReport {
     reason: string | null;
     baselineAt: string | null;
     matchedBy: 'id' | 'constructor' | null;
+    /** Why not by `id`: what became of the object ids. */
+    matchedByReason: string | null;
     /** Where heap figures come from. */
     heapSource: 'bridge' | 'node:v8';
   };
@@ -209,16 +211,24 @@ export class MemoryMonitor extends EventEmitter {
 
 /** Settings of a snapshot. */
 export interface SnapshotOptions {
-  /** The file. Default: a name of its own in `directory`. An existing file is replaced when the new one is whole. */
+  /**
+   * The file. Default: a name of its own in `directory`. An existing file is replaced when the new one is whole. Compressed, it
+   * gets `.gz` or `.zst` at its end unless it has it.
+   */
   path?: string;
   /** Where the file goes without `path`. Default: `heapwarden-evidence` in the working directory. */
   directory?: string;
-  /** Only `false` in this version. */
-  compress?: false;
+  /** Compresses the file as it is written; the pause does not grow by it. Default: false. */
+  compress?: false | 'gzip' | 'zstd';
   /** `inline`, in which this thread stops meanwhile, is the only mode of this version. */
   mode?: 'auto' | 'inline';
   /** Whether to summarise the snapshot while it is written. Default: true. */
   summary?: boolean;
+  /**
+   * Rejects with the signal's reason and leaves no file. While V8 makes the snapshot this thread stands still and cannot abort;
+   * it takes effect before and after that.
+   */
+  signal?: AbortSignal;
 }
 
 /** All instances of one class. Sizes are bytes. */
@@ -245,7 +255,10 @@ export interface SnapshotSummary {
 /** A snapshot on disk. */
 export interface WrittenSnapshot {
   path: string;
+  /** Length of the snapshot's text. */
   bytes: number;
+  /** Length of the file: the same, unless it is compressed. */
+  fileBytes: number;
   mode: 'inline';
   /** How long this thread stood still. */
   pauseMs: number;
@@ -257,10 +270,12 @@ export interface WrittenSnapshot {
   summaryError?: string;
 }
 
-/** What changed between two snapshots. */
+/** What changed between two snapshots; of three, what grew in both intervals. */
 export interface SnapshotDiff {
   /** `constructor`: V8's object ids do not correspond, so that only counts and sizes are compared. */
   matchedBy: 'id' | 'constructor';
+  /** Why they do not correspond; null where they do. */
+  matchedByReason: string | null;
   /** Largest growth first. */
   constructors: ConstructorDelta[];
   culprits: Culprit[];
@@ -270,7 +285,7 @@ export interface SnapshotDiff {
 export function writeSnapshot(options?: SnapshotOptions): Promise<WrittenSnapshot>;
 
 /** The summary of this thread's heap, which stops meanwhile; nothing on disk. */
-export function captureSummary(options?: Pick<SnapshotOptions, 'mode'>): Promise<{
+export function captureSummary(options?: Pick<SnapshotOptions, 'mode' | 'signal'>): Promise<{
   summary: SnapshotSummary;
   mode: 'inline';
   reason: string | null;
@@ -278,16 +293,51 @@ export function captureSummary(options?: Pick<SnapshotOptions, 'mode'>): Promise
   durationMs: number;
 }>;
 
-/** What a snapshot file contains. `chunkBytes`: how much the parser is given at a time (256 KiB). */
-export function summarizeSnapshot(path: string, options?: { chunkBytes?: number }): Promise<SnapshotSummary>;
+/**
+ * A snapshot to be read: a path (a named pipe too), or a stream or other async iterable of its bytes; plain, gzip or zstd, told
+ * by the first bytes. A stream is read only as fast as it is analysed, and destroyed if that ends early.
+ */
+export type SnapshotSource = string | URL | AsyncIterable<Uint8Array | string>;
 
-/** What grew from the first snapshot file to the second. */
-export function diffSnapshots(paths: readonly [before: string, after: string]): Promise<SnapshotDiff>;
+/** How far an analysis is. */
+export interface AnalysisProgress {
+  /** What is being done; comparisons read more than once. */
+  stage: 'reading' | 'holding' | 'distances' | 'dominators' | 'retained' | 'classes' | 'paths' | 'writing' | 'done';
+  /** Bytes of all inputs taken so far, compressed ones as they are stored. */
+  bytes: number;
+  /** Bytes of all inputs; null unless all are files. */
+  totalBytes: number | null;
+}
+
+/** Settings of an analysis, which runs off this thread. */
+export interface AnalysisOptions {
+  /** Ends the analysis: it rejects with the signal's reason, at once. */
+  signal?: AbortSignal;
+  /** Told of each change of stage and of progress within it, ten times a second at most, never after the end. What it throws rejects. */
+  onProgress?: (progress: AnalysisProgress) => void;
+}
+
+/**
+ * What a snapshot contains. `chunkBytes`: how much the parser is given at a time (256 KiB).
+ *
+ * Memory follows the graph and not the text: a compressed file can hold a graph a thousand times its size, so that files from
+ * strangers want a limit on the process or a `signal`.
+ */
+export function summarizeSnapshot(source: SnapshotSource, options?: AnalysisOptions & { chunkBytes?: number }): Promise<SnapshotSummary>;
+
+/** What grew from the first snapshot to the second; of three, what grew in both intervals. Two are held at a time. */
+export function diffSnapshots(
+  paths: readonly [before: SnapshotSource, after: SnapshotSource] | readonly [first: SnapshotSource, second: SnapshotSource, third: SnapshotSource],
+  options?: AnalysisOptions,
+): Promise<SnapshotDiff>;
 
 /** Every error of this package. */
 export class HeapwardenError extends Error {
   /** `HEAPWARDEN_ERR_<KIND>`. */
   code: string;
-  /** For a bad input: the byte at which it went wrong. */
+  /**
+   * For a bad input: the byte at which it went wrong. In the file for `HEAPWARDEN_ERR_COMPRESSION_TRUNCATED` and `_CORRUPT`, in
+   * the snapshot's text otherwise.
+   */
   offset?: number;
 }

@@ -118,11 +118,12 @@ test('what cannot be read or written is an error with a code', async (t) => {
   await assert.rejects(summarizeSnapshot(dir), { code: 'HEAPWARDEN_ERR_IO' });
   await assert.rejects(summarizeSnapshot(7), { code: 'HEAPWARDEN_ERR_INVALID_ARG' });
   await assert.rejects(diffSnapshots(['a']), { code: 'HEAPWARDEN_ERR_INVALID_ARG' });
+  await assert.rejects(diffSnapshots(['a', 'b', 'c', 'd']), { code: 'HEAPWARDEN_ERR_INVALID_ARG' });
   const file = path.join(dir, 'file');
   fs.writeFileSync(file, '');
   await assert.rejects(writeSnapshot({ path: path.join(file, 'x.heapsnapshot') }), { code: 'HEAPWARDEN_ERR_IO' });
   await assert.rejects(writeSnapshot({ compress: 'zip' }), { code: 'HEAPWARDEN_ERR_INVALID_ARG' });
-  await assert.rejects(writeSnapshot({ compress: 'gzip' }), { code: 'HEAPWARDEN_ERR_UNSUPPORTED' });
+  await assert.rejects(writeSnapshot({ signal: {} }), { code: 'HEAPWARDEN_ERR_INVALID_ARG' });
   await assert.rejects(writeSnapshot({ mode: 'clone' }), { code: 'HEAPWARDEN_ERR_UNSUPPORTED' });
   assert.deepEqual(fs.readdirSync(dir), ['file']);
 });

@@ -100,6 +100,7 @@ class Evidence {
         reason: refused ?? null,
         baselineAt: refused ? null : new Date(baseline.at).toISOString(),
         matchedBy: found.growth?.matchedBy ?? null,
+        matchedByReason: found.matchedByReason ?? null,
         heapSource: bridge.available ? 'bridge' : 'node:v8',
       },
     };
@@ -107,10 +108,10 @@ class Evidence {
 
   async #growth({ taken }, onError) {
     const file = this.#mode === 'snapshot' ? path.join(this.#directory, snapshotName()) : undefined;
-    const { growth, pauseMs, fileError } = await capture({ file, product: 'growth', since: taken });
+    const { growth, matchedByReason, pauseMs, fileError } = await capture({ file, product: 'growth', since: taken });
     this.#pauseMs += pauseMs;
     if (fileError) onError(fileError);
-    return { growth, files: file && !fileError ? [file] : [] };
+    return { growth, matchedByReason, files: file && !fileError ? [file] : [] };
   }
 
   /** Why no snapshot may be taken now, if so. */

@@ -1,5 +1,6 @@
 'use strict';
 
+const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { performance } = require('node:perf_hooks');
@@ -8,52 +9,94 @@ const v8 = require('node:v8');
 const native = require('./load');
 const { bridge } = require('./bridge');
 const { fromJson, invalidArg, translated, translatedAsync } = require('./errors');
-const { snapshotOptions } = require('./options');
+const { analyse } = require('./job');
+const { knowLineEnds } = require('./line-ends');
+const { analysisOptions, snapshotOptions, snapshotSource } = require('./options');
 
 /**
  * Takes one snapshot of this thread's heap, which stops it meanwhile, and gives what native code made of it.
  *
  * `product` is `file`, `summary`, `baseline`, or `growth` since the capture `since`. The text goes from V8 to Rust in chunks:
- * through the bridge, or through a pipe that `v8.writeHeapSnapshot` takes for a file.
+ * through the bridge, or through a pipe that `v8.writeHeapSnapshot` takes for a file. Aborted, it rejects with the signal's
+ * reason and leaves no file; this thread cannot be told of an abort before V8 is through.
  */
-async function capture({ file, product, since }) {
-  const taken = translated(() => new native.NativeCapture(file ?? null, product, since ?? null));
+async function capture({ file, compress, product, since, signal }) {
+  signal?.throwIfAborted();
+  const taken = translated(() => new native.NativeCapture(file, product, since, compress || undefined));
   const started = performance.now();
-  const pauseMs = translated(() => (bridge.snapshots ? taken.takeInline() : takeThroughPipe(taken)));
-  const { fileError, ...result } = JSON.parse(await translatedAsync(taken.finish()));
+  const preparedMs = timed(knowLineEnds);
+  const pauseMs = preparedMs + translated(() => (bridge.snapshots ? taken.takeInline() : takeThroughPipe(taken)));
+  const { fileError, ...result } = JSON.parse(await untilAborted(taken, signal, file));
   if (fileError) result.fileError = fromJson(fileError);
   return { ...result, capture: taken, pauseMs, durationMs: performance.now() - started };
 }
 
 function takeThroughPipe(taken) {
   const pipe = taken.openPipe(os.tmpdir());
-  const started = performance.now();
   let complete = false;
   try {
-    v8.writeHeapSnapshot(pipe);
-    complete = true;
+    return timed(() => {
+      v8.writeHeapSnapshot(pipe);
+      complete = true;
+    });
   } finally {
     taken.closePipe(complete);
   }
+}
+
+function timed(fn) {
+  const started = performance.now();
+  fn();
   return performance.now() - started;
+}
+
+/** What native code makes of the capture, or the signal's reason once it has let go of everything. */
+async function untilAborted(taken, signal, file) {
+  const abort = () => taken.cancel();
+  signal?.addEventListener('abort', abort, { once: true });
+  let written = false;
+  try {
+    const json = await translatedAsync(taken.finish());
+    written = file !== undefined;
+    signal?.throwIfAborted();
+    return json;
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+    // The abort may have come when there was nothing left to stop.
+    if (written) await fs.promises.rm(file, { force: true });
+    throw signal.reason;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
 }
 
 let written = 0;
 
 /** A name that no other snapshot of this machine's life has, sorted by time. */
-function snapshotName(now = new Date()) {
+function snapshotName(compress = false, now = new Date()) {
   const time = now.toISOString().replace(/[-:]/g, '').replace('.', '-');
-  return `heapwarden-${time}-${process.pid}-${threadId}-${++written}.heapsnapshot`;
+  return withExtension(`heapwarden-${time}-${process.pid}-${threadId}-${++written}.heapsnapshot`, compress);
+}
+
+const EXTENSIONS = { gzip: '.gz', zstd: '.zst' };
+
+/** The name with the extension that its compression is known by, unless it has it. */
+function withExtension(name, compress) {
+  const extension = compress ? EXTENSIONS[compress] : '';
+  return name.endsWith(extension) ? name : name + extension;
 }
 
 /** Writes a snapshot of this thread's heap and gives its path and summary. Stops the thread meanwhile. */
 async function writeSnapshot(options) {
-  const { path: given, directory, summary } = snapshotOptions(options);
-  const file = given === undefined ? path.join(directory, snapshotName()) : path.resolve(given);
-  const taken = await capture({ file, product: summary ? 'summary' : 'file' });
+  const { path: given, directory, compress, summary, signal } = snapshotOptions(options);
+  const file = given === undefined
+    ? path.join(directory, snapshotName(compress))
+    : withExtension(path.resolve(given), compress);
+  const taken = await capture({ file, compress, product: summary ? 'summary' : 'file', signal });
   return {
     path: file,
     bytes: taken.bytes,
+    fileBytes: taken.fileBytes,
     mode: 'inline',
     pauseMs: taken.pauseMs,
     durationMs: taken.durationMs,
@@ -64,27 +107,22 @@ async function writeSnapshot(options) {
 
 /** The summary of this thread's heap, with nothing on disk. Stops the thread meanwhile. */
 async function captureSummary(options) {
-  snapshotOptions(options);
-  const { summary, pauseMs, durationMs } = await capture({ product: 'summary' });
+  const { signal } = snapshotOptions(options);
+  const { summary, pauseMs, durationMs } = await capture({ product: 'summary', signal });
   return { summary, mode: 'inline', reason: null, pauseMs, durationMs };
 }
 
-/** What a snapshot file contains, by constructor. */
-async function summarizeSnapshot(file, options = {}) {
-  if (typeof file !== 'string') throw invalidArg('path', 'a string', file);
-  const { chunkBytes } = options ?? {};
-  if (chunkBytes !== undefined && !(Number.isInteger(chunkBytes) && chunkBytes > 0 && chunkBytes < 2 ** 32)) {
-    throw invalidArg('chunkBytes', 'a whole number above 0', chunkBytes);
-  }
-  return JSON.parse(await translatedAsync(native.summarizeFile(file, chunkBytes)));
+/** What a snapshot contains, by constructor. */
+async function summarizeSnapshot(source, options) {
+  return analyse('summary', [snapshotSource('source', source)], analysisOptions(options));
 }
 
-/** What grew from the first snapshot file to the second, largest growth first. */
-async function diffSnapshots(files) {
-  if (!Array.isArray(files) || files.length !== 2 || !files.every((file) => typeof file === 'string')) {
-    throw invalidArg('paths', 'an array of two paths, the older first', files);
+/** What grew from the first snapshot to the second, and to the third if there is one; largest growth first. */
+async function diffSnapshots(sources, options) {
+  if (!Array.isArray(sources) || sources.length < 2 || sources.length > 3) {
+    throw invalidArg('paths', 'an array of two or three snapshots, the oldest first', sources);
   }
-  return JSON.parse(await translatedAsync(native.diffFiles(files[0], files[1])));
+  return analyse('diff', sources.map((source, i) => snapshotSource(`paths[${i}]`, source)), analysisOptions(options));
 }
 
 module.exports = { capture, snapshotName, writeSnapshot, captureSummary, summarizeSnapshot, diffSnapshots };

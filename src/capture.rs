@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::compress::Compression;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::report::AtomicFile;
@@ -21,17 +22,17 @@ pub struct Capture {
 pub struct Captured {
     /// Length of the snapshot's text.
     pub bytes: u64,
-    /// Whether the file is there under its name; nothing where none was wanted.
-    pub file: Option<Result<()>>,
+    /// The length of the file, compressed as it is, that is there under its name; nothing where none was wanted.
+    pub file: Option<Result<u64>>,
     /// The graph, or where the text went wrong; nothing where none was wanted.
     pub graph: Option<Result<Graph>>,
 }
 
 impl Capture {
     /// A capture into the file at `path`, if any, and into a graph, if `parse`.
-    pub fn new(path: Option<&Path>, parse: bool) -> Self {
+    pub fn new(path: Option<&Path>, compression: Option<Compression>, parse: bool) -> Self {
         Self {
-            file: path.map(AtomicFile::create),
+            file: path.map(|path| AtomicFile::compressed(path, compression)),
             parser: parse.then(|| Ok(SnapshotParser::new())),
             bytes: 0,
         }
@@ -84,10 +85,10 @@ mod tests {
     #[test]
     fn text_that_is_no_snapshot_is_still_written() {
         let path = std::env::temp_dir().join(format!("heapwarden-capture-{}", std::process::id()));
-        let mut capture = Capture::new(Some(&path), true);
+        let mut capture = Capture::new(Some(&path), None, true);
         assert!(capture.feed(b"[1, 2") && capture.feed(b", 3]"));
         let captured = capture.finish(None);
-        assert_eq!((captured.bytes, captured.file), (9, Some(Ok(()))));
+        assert_eq!((captured.bytes, captured.file), (9, Some(Ok(9))));
         assert!(captured.graph.is_some_and(|graph| graph.is_err()));
         assert_eq!(std::fs::read(&path).expect("written"), b"[1, 2, 3]");
         std::fs::remove_file(&path).expect("removed");
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn a_text_that_was_cut_leaves_no_file() {
         let path = std::env::temp_dir().join(format!("heapwarden-capture-cut-{}", std::process::id()));
-        let mut capture = Capture::new(Some(&path), false);
+        let mut capture = Capture::new(Some(&path), None, false);
         assert!(capture.feed(b"{"));
         let captured = capture.finish(Some(ErrorKind::Cancelled.into()));
         assert_eq!(captured.file, Some(Err(ErrorKind::Cancelled.into())));
@@ -105,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_capture_that_can_use_nothing_says_so() {
-        let mut capture = Capture::new(Some(Path::new("/dev/null/x")), false);
+        let mut capture = Capture::new(Some(Path::new("/dev/null/x")), None, false);
         assert!(capture.refusal().is_some() && !capture.feed(b"{"));
         assert!(matches!(capture.finish(None).file, Some(Err(_))));
     }

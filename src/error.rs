@@ -53,6 +53,18 @@ pub enum ErrorKind {
         /// The largest size accepted.
         limit: u64,
     },
+    /// A compressed input ended before its end mark. The offset is one in the compressed input.
+    CompressionTruncated {
+        /// `gzip` or `zstd`.
+        format: &'static str,
+    },
+    /// A compressed input that cannot be what its first bytes said. The offset is one in the compressed input.
+    CompressionCorrupt {
+        /// `gzip` or `zstd`.
+        format: &'static str,
+        /// What the decoder said.
+        found: String,
+    },
     /// Memory for the graph could not be had.
     OutOfMemory {
         /// How much was asked for, in bytes.
@@ -102,6 +114,8 @@ impl ErrorKind {
             Self::SnapshotCount { .. } => "HEAPWARDEN_ERR_SNAPSHOT_COUNT",
             Self::SnapshotIndex { .. } => "HEAPWARDEN_ERR_SNAPSHOT_INDEX",
             Self::SnapshotLimit { .. } => "HEAPWARDEN_ERR_SNAPSHOT_LIMIT",
+            Self::CompressionTruncated { .. } => "HEAPWARDEN_ERR_COMPRESSION_TRUNCATED",
+            Self::CompressionCorrupt { .. } => "HEAPWARDEN_ERR_COMPRESSION_CORRUPT",
             Self::OutOfMemory { .. } => "HEAPWARDEN_ERR_OUT_OF_MEMORY",
             Self::Io { .. } => "HEAPWARDEN_ERR_IO",
             Self::InvalidArg { .. } => "HEAPWARDEN_ERR_INVALID_ARG",
@@ -132,6 +146,15 @@ impl fmt::Display for ErrorKind {
             }
             Self::SnapshotLimit { what, limit } => {
                 write!(f, "{what} is larger than any heap snapshot's: expected at most {limit}")
+            }
+            Self::CompressionTruncated { format } => {
+                write!(
+                    f,
+                    "{format} input ends early: expected the end of the {format} stream, found end of input"
+                )
+            }
+            Self::CompressionCorrupt { format, found } => {
+                write!(f, "not a whole {format} stream: expected {format} data, found {found}")
             }
             Self::OutOfMemory { bytes } => write!(f, "could not allocate {bytes} bytes"),
             Self::Io { operation, path, message } => {

@@ -16,12 +16,15 @@
 pub mod alert;
 pub mod analysis;
 pub mod capture;
+pub mod compress;
 pub mod config;
+pub mod control;
 pub mod error;
 #[cfg(feature = "node")]
 mod ffi;
 pub mod graph;
 pub mod monitor;
+pub mod product;
 pub mod report;
 pub mod sample;
 pub mod series;

@@ -7,13 +7,15 @@ use scan::{Token, matches_at, root_paths, tokens, without_tests};
 use std::path::Path;
 
 /// Whom everyone may import.
-const COMMON: &[&str] = &["units", "error", "config"];
+const COMMON: &[&str] = &["units", "error", "config", "control"];
 
 /// Who may import whom, beside `COMMON` and itself. A module that is not here is refused: give it a row.
 const TABLE: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("error", &[]),
     ("config", &[]),
+    ("control", &[]),
+    ("compress", &[]),
     // sample -> series -> verdict -> alert
     ("sample", &[]),
     ("series", &["sample"]),
@@ -21,13 +23,15 @@ const TABLE: &[(&str, &[&str])] = &[
     ("alert", &["verdict", "series", "sample"]),
     // snapshot -> graph -> analysis
     ("graph", &[]),
-    ("snapshot", &["graph"]),
+    ("snapshot", &["graph", "compress"]),
     ("analysis", &["graph"]),
     // Where the two flows are written down, and where they meet.
-    ("report", &["verdict", "alert", "analysis", "sample"]),
+    ("report", &["verdict", "alert", "analysis", "sample", "compress"]),
     ("recorder", &["sample", "verdict"]),
     // One snapshot on its way to a file and to a graph.
-    ("capture", &["snapshot", "graph", "report"]),
+    ("capture", &["snapshot", "graph", "report", "compress"]),
+    // Snapshots on their way to an answer.
+    ("product", &["snapshot", "graph", "analysis"]),
     ("monitor", CORE),
     // The shell around the core: imports anything, and nothing imports it.
     ("ffi", CORE_AND_MONITOR),
@@ -38,7 +42,7 @@ const CORE: &[&str] =
 
 const CORE_AND_MONITOR: &[&str] = &[
     "sample", "series", "verdict", "alert", "graph", "snapshot", "analysis", "report", "recorder", "capture",
-    "monitor",
+    "monitor", "compress", "product",
 ];
 
 /// Where `unsafe` may be: at the border, and where vector registers are loaded and stored.

@@ -1,10 +1,12 @@
 // Every public name, used as a TypeScript program uses it.
 
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import {
   HeapwardenError, MemoryMonitor, captureSummary, diffSnapshots, summarizeSnapshot, writeSnapshot,
-  type ConstructorDelta, type ConstructorSummary, type Culprit, type LeakReport, type Logger, type MonitorEvents,
+  type AnalysisOptions, type AnalysisProgress, type ConstructorDelta, type ConstructorSummary, type Culprit, type LeakReport, type Logger, type MonitorEvents,
   type MonitorOptions, type Pattern, type RetainerStep, type Sample, type SnapshotDiff, type SnapshotOptions,
-  type SnapshotSummary, type SourceLocation, type ThresholdCrossing, type Verdict, type VerdictEvidence,
+  type SnapshotSource, type SnapshotSummary, type SourceLocation, type ThresholdCrossing, type Verdict, type VerdictEvidence,
   type WrittenSnapshot,
 } from 'heapwarden';
 import 'heapwarden/register';
@@ -46,11 +48,18 @@ const verdict: Verdict = monitor.verdict();
 const evidence: VerdictEvidence = verdict.evidence;
 
 export async function snapshots(): Promise<void> {
-  const how: SnapshotOptions = { path: 'a.heapsnapshot', compress: false, mode: 'inline', summary: true };
+  const how: SnapshotOptions = { path: 'a.heapsnapshot', compress: 'zstd', mode: 'inline', summary: true, signal: new AbortController().signal };
   const written: WrittenSnapshot = await writeSnapshot(how);
   const summary: SnapshotSummary | null = written.summary;
   const biggest: ConstructorSummary | undefined = summary?.constructors[0];
   const read: SnapshotSummary = await summarizeSnapshot(written.path, { chunkBytes: 4096 });
+  const told: AnalysisProgress[] = [];
+  const watched: AnalysisOptions = { signal: AbortSignal.timeout(1000), onProgress: (progress) => told.push(progress) };
+  const sources: SnapshotSource[] = [createReadStream('a'), new URL('file:///a'), Readable.from([Buffer.alloc(1)])];
+  for (const source of sources) await summarizeSnapshot(source, watched);
+  const reason: string | null = (await diffSnapshots(['a', 'b', 'c'], watched)).matchedByReason;
+  // @ts-expect-error: bytes alone are no source
+  await summarizeSnapshot(Buffer.alloc(1));
   const { summary: now, pauseMs } = await captureSummary();
   const diff: SnapshotDiff = await diffSnapshots([written.path, written.path]);
   // @ts-expect-error: two of them
@@ -60,7 +69,7 @@ export async function snapshots(): Promise<void> {
   } catch (error) {
     if (error instanceof HeapwardenError) console.log(error.code, error.offset);
   }
-  console.log(biggest?.retainedSize, read.nodeCount, now.edgeCount, pauseMs, diff.matchedBy);
+  console.log(biggest?.retainedSize, read.nodeCount, now.edgeCount, pauseMs, diff.matchedBy, reason, written.fileBytes);
 }
 
 console.log(wrong, names, sample, samples, verdict, evidence);

@@ -5,23 +5,47 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::compress::{Compression, Encoder};
 use crate::error::{Error, Result};
 
 /// A file that is written under a temporary name beside its place, and gets its own name when it is complete.
 ///
 /// Readable by its owner alone (0600): heap contents are secrets. Dropped without [`AtomicFile::commit`], it leaves
-/// nothing behind. An existing file of that name is replaced.
-#[derive(Debug)]
+/// nothing behind. An existing file of that name is replaced. May be compressed as it is written.
 pub struct AtomicFile {
-    file: File,
+    /// Nothing only while the file is closed for good.
+    encoder: Option<Encoder<Counted>>,
     temporary: PathBuf,
     path: PathBuf,
     committed: bool,
 }
 
+/// A file, and how many bytes went into it.
+struct Counted {
+    file: File,
+    bytes: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
 impl AtomicFile {
     /// Starts the file that will be at `path`; folders that are missing on the way are created (0700).
     pub fn create(path: &Path) -> Result<Self> {
+        Self::compressed(path, None)
+    }
+
+    /// The same, with its content compressed.
+    pub fn compressed(path: &Path, compression: Option<Compression>) -> Result<Self> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         create_folder(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
@@ -37,17 +61,24 @@ impl AtomicFile {
             let opened = options.open(&temporary);
             (temporary, opened)
         })?;
-        Ok(Self { file, temporary, path: path.to_path_buf(), committed: false })
+        let mut created = Self { encoder: None, temporary, path: path.to_path_buf(), committed: false };
+        let encoder = Encoder::new(Counted { file, bytes: 0 }, compression);
+        created.encoder = Some(encoder.map_err(|e| Error::io("compress", path, &e))?);
+        Ok(created)
     }
 
     /// Writes all of `bytes`.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(|e| Error::io("write", &self.temporary, &e))
+        let Some(encoder) = &mut self.encoder else { return Ok(()) };
+        encoder.write_all(bytes).map_err(|e| Error::io("write", &self.temporary, &e))
     }
 
-    /// Brings the content to the disk and gives the file its name.
-    pub fn commit(mut self) -> Result<()> {
-        self.file.sync_all().map_err(|e| Error::io("sync", &self.temporary, &e))?;
+    /// Brings the content to the disk and gives the file its name; gives its length in bytes.
+    pub fn commit(mut self) -> Result<u64> {
+        let Some(encoder) = self.encoder.take() else { return Ok(0) };
+        let Counted { file, bytes } =
+            encoder.finish().map_err(|e| Error::io("write", &self.temporary, &e))?;
+        file.sync_all().map_err(|e| Error::io("sync", &self.temporary, &e))?;
         std::fs::rename(&self.temporary, &self.path).map_err(|e| Error::io("rename", &self.path, &e))?;
         self.committed = true;
         // The name itself must reach the disk too; a file system that cannot sync a folder has other ways.
@@ -56,13 +87,15 @@ impl AtomicFile {
         {
             let _ = folder.sync_all();
         }
-        Ok(())
+        Ok(bytes)
     }
 }
 
 impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.committed {
+            // Closed first: some systems do not remove what is open.
+            self.encoder = None;
             let _ = std::fs::remove_file(&self.temporary);
         }
     }
@@ -125,7 +158,7 @@ mod tests {
         for content in ["first", "second"] {
             let mut file = AtomicFile::create(&path).expect("created");
             file.write(content.as_bytes()).expect("written");
-            file.commit().expect("committed");
+            assert_eq!(file.commit(), Ok(content.len() as u64));
             assert_eq!(std::fs::read_to_string(&path).expect("readable"), content);
         }
         assert_eq!(entries(&folder), ["report.json"]);
@@ -136,6 +169,29 @@ mod tests {
             assert_eq!((mode(&path), mode(&folder)), (0o600, 0o700));
         }
         std::fs::remove_dir_all(&root).expect("removed");
+    }
+
+    #[test]
+    fn a_compressed_file_is_whole_too_and_knows_its_length() {
+        let text = b"[1,2,3]".repeat(10_000);
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let name = format!("heapwarden-file-{}-{}", compression.name(), std::process::id());
+            let path = std::env::temp_dir().join(name);
+            let mut file = AtomicFile::compressed(&path, Some(compression)).expect("created");
+            text.chunks(999).for_each(|chunk| file.write(chunk).expect("written"));
+            let length = file.commit().expect("committed");
+            let stored = std::fs::read(&path).expect("readable");
+            std::fs::remove_file(&path).expect("removed");
+            assert_eq!(stored.len() as u64, length);
+            assert!(stored.len() * 10 < text.len());
+            let (mut decoder, mut back) = (crate::compress::Decoder::new(), Vec::new());
+            let mut sink = |piece: &[u8]| {
+                back.extend_from_slice(piece);
+                Ok(())
+            };
+            decoder.feed(&stored, &mut sink).and_then(|()| decoder.finish(&mut sink)).expect("whole");
+            assert!(back == text);
+        }
     }
 
     #[test]
@@ -151,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_place_that_cannot_be_says_so() {
-        let error = AtomicFile::create(Path::new("/dev/null/x/report.json")).expect_err("not a folder");
+        let error = AtomicFile::create(Path::new("/dev/null/x/report.json")).err().expect("not a folder");
         assert_eq!(error.code(), "HEAPWARDEN_ERR_IO");
     }
 }

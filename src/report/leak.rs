@@ -51,6 +51,9 @@ pub struct EvidenceNote {
     pub baseline_at: Option<UnixMillis>,
     /// How the objects of both looks were matched.
     pub matched_by: Option<String>,
+    /// Why they were not matched by object id; nothing where they were.
+    #[serde(default)]
+    pub matched_by_reason: Option<String>,
     /// Where heap figures come from: `bridge`, or `node:v8`.
     pub heap_source: String,
 }

@@ -30,6 +30,9 @@ pub fn render(report: &LeakReport) -> String {
     if report.culprits.len() > SHOWN {
         block.line(2, &format!("and {} smaller ones, in the JSON report", report.culprits.len() - SHOWN));
     }
+    if let Some(reason) = &report.evidence.matched_by_reason {
+        block.wrapped(2, &format!("Counts are by class: {reason}"));
+    }
     let thread = if report.thread_id == 0 { String::new() } else { format!(", worker {}", report.thread_id) };
     block.line(
         0,
@@ -215,6 +218,15 @@ mod tests {
     fn the_golden_report_reads_as_it_did() {
         let report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
         assert_eq!(render(&report), TEXT);
+    }
+
+    #[test]
+    fn a_comparison_without_object_ids_is_said_to_be_one() {
+        let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
+        report.evidence.matched_by_reason = Some("object ids do not correspond: a session was closed".into());
+        let text = render(&report);
+        let line = "  Counts are by class: object ids do not correspond: a session was closed\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

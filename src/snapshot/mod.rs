@@ -41,11 +41,13 @@ mod parser;
 mod read;
 mod scan;
 mod skip;
+mod source;
 mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
 
 pub use parser::SnapshotParser;
 pub use read::read_graph;
+pub use source::Input;
 #[cfg(test)]
 mod tests;

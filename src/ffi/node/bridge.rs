@@ -37,3 +37,14 @@ pub fn bridge_statistics() -> Option<Vec<f64>> {
     let isolate = bridge.current_isolate()?;
     Some(v8::heap_statistics(bridge, isolate).iter().map(|&n| n as f64).collect())
 }
+
+/// Makes the line ends of all scripts known; says whether it could.
+#[napi(catch_unwind)]
+pub fn make_line_ends_known() -> bool {
+    let Ok(bridge) = v8::bridge() else { return false };
+    let (Some(functions), Some(isolate)) = (bridge.line_ends.as_ref(), bridge.current_isolate()) else {
+        return false;
+    };
+    v8::make_line_ends_known(functions, isolate);
+    true
+}

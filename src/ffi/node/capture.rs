@@ -14,10 +14,13 @@ use super::background::{Settler, guarded, spawn};
 use super::{error_json, to_napi};
 use crate::analysis::{self, Baseline, Growth, SnapshotSummary};
 use crate::capture::{Capture, Captured};
+use crate::compress::Compression;
+use crate::control::Control;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ffi::os::Pipe;
 use crate::ffi::v8::{self, ChunkSink};
 use crate::graph::Graph;
+use crate::product::{Origin, mismatch};
 
 /// Chunks between V8 and the consumer: V8 writes slower than they are used, so they hardly ever wait.
 const QUEUE: usize = 16;
@@ -41,9 +44,14 @@ type BaselineSlot = Arc<Mutex<Option<Arc<Baseline>>>>;
 struct Outcome {
     bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    file_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<SnapshotSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     growth: Option<Growth>,
+    /// Why the growth does not go by object ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched_by_reason: Option<&'static str>,
     /// Why the growth is there but its file is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     file_error: Option<serde_json::Value>,
@@ -72,6 +80,8 @@ impl ChunkSink for Feed {
 #[napi]
 pub struct NativeCapture {
     path: Option<PathBuf>,
+    compression: Option<Compression>,
+    control: Arc<Control>,
     product: Option<Product>,
     baseline: BaselineSlot,
     pipe: Option<Pipe>,
@@ -83,9 +93,14 @@ pub struct NativeCapture {
 #[napi]
 impl NativeCapture {
     /// A capture into the file at `path`, if any. `product` is `file`, `summary`, `baseline`, or `growth`, which needs the
-    /// capture that took the baseline.
+    /// capture that took the baseline. `compression` of the file is `gzip`, `zstd` or nothing.
     #[napi(constructor, catch_unwind)]
-    pub fn new(path: Option<String>, product: String, since: Option<&NativeCapture>) -> napi::Result<Self> {
+    pub fn new(
+        path: Option<String>,
+        product: String,
+        since: Option<&NativeCapture>,
+        compression: Option<String>,
+    ) -> napi::Result<Self> {
         let product = match (product.as_str(), since.and_then(NativeCapture::taken)) {
             ("file", _) => Product::File,
             ("summary", _) => Product::Summary,
@@ -102,6 +117,8 @@ impl NativeCapture {
         };
         Ok(Self {
             path: path.map(PathBuf::from),
+            compression: compression.as_deref().and_then(Compression::named),
+            control: Arc::default(),
             product: Some(product),
             baseline: BaselineSlot::default(),
             pipe: None,
@@ -155,6 +172,12 @@ impl NativeCapture {
         }
     }
 
+    /// Gives the capture up: its promise rejects with `HEAPWARDEN_ERR_CANCELLED` and no file is left.
+    #[napi(catch_unwind)]
+    pub fn cancel(&self) {
+        self.control.cancel();
+    }
+
     /// The promise of the result: JSON with `bytes`, and `summary` or `growth`.
     #[napi(catch_unwind, ts_return_type = "Promise<string>")]
     pub fn finish<'env>(&mut self, env: &'env Env) -> napi::Result<Object<'env>> {
@@ -180,20 +203,29 @@ impl NativeCapture {
     /// Starts the thread that fills the capture with `fill`, analyses it and settles the promise.
     fn consume(&mut self, fill: impl FnOnce(&mut Capture) -> Option<Error> + Send + 'static) -> Result<()> {
         let product = self.product.take().ok_or_else(|| internal("a capture is used once"))?;
-        let mut capture = Capture::new(self.path.take().as_deref(), !matches!(product, Product::File));
+        let path = self.path.take();
+        let mut capture = Capture::new(path.as_deref(), self.compression, !matches!(product, Product::File));
         // Growth is wanted for its own sake, its file only beside it.
         if let Some(refusal) = capture.refusal()
             && !matches!(product, Product::Growth(_))
         {
             return Err(refusal.clone());
         }
-        let slot = Arc::clone(&self.baseline);
+        let (slot, control) = (Arc::clone(&self.baseline), Arc::clone(&self.control));
         let (settlers, promised) = channel::<Settler>();
         self.settlers = Some(settlers);
         spawn("heapwarden-snapshot", move || {
             let result = guarded(|| {
-                let cause = fill(&mut capture);
-                analyse(capture.finish(cause), &product, &slot)
+                let cause = fill(&mut capture).or_else(|| control.check().err());
+                let captured = capture.finish(cause);
+                let written = matches!(captured.file, Some(Ok(_)));
+                let result = analyse(captured, &product, &slot, &control);
+                // Whoever gave the capture up will never be told the name of its file.
+                if let (true, Some(path), Err(cancelled)) = (written, &path, control.check()) {
+                    let _ = std::fs::remove_file(path);
+                    return Err(cancelled);
+                }
+                result
             });
             settle(&promised, result);
         })
@@ -237,17 +269,21 @@ fn read(reader: &mut dyn std::io::Read, capture: &mut Capture) -> Option<Error> 
     }
 }
 
-fn analyse(captured: Captured, product: &Product, slot: &BaselineSlot) -> Result<String> {
+fn analyse(captured: Captured, product: &Product, slot: &BaselineSlot, control: &Control) -> Result<String> {
     let mut outcome = Outcome { bytes: captured.bytes, ..Outcome::default() };
     let written = match (captured.file, product) {
         (Some(Err(error)), Product::Growth(_)) => {
             outcome.file_error = Some(error_json(&error));
             false
         }
-        (file, _) => file.transpose()?.is_some(),
+        (file, _) => {
+            outcome.file_bytes = file.transpose()?;
+            outcome.file_bytes.is_some()
+        }
     };
     if let Some(graph) = captured.graph {
-        let analysed = graph.and_then(|graph| fill(&mut outcome, &graph, product, slot));
+        let analysed =
+            graph.and_then(|graph| fill(&mut outcome, &graph, product, slot, control.cancel_flag()));
         match analysed {
             // The file is there and is what was asked for first; the analysis can be made again from it.
             Err(error) if written => outcome.problem = Some(error.to_string()),
@@ -257,16 +293,25 @@ fn analyse(captured: Captured, product: &Product, slot: &BaselineSlot) -> Result
     serde_json::to_string(&outcome).map_err(|e| internal(&e.to_string()))
 }
 
-fn fill(outcome: &mut Outcome, graph: &Graph, product: &Product, slot: &BaselineSlot) -> Result<()> {
-    let never = AtomicBool::new(false);
+fn fill(
+    outcome: &mut Outcome,
+    graph: &Graph,
+    product: &Product,
+    slot: &BaselineSlot,
+    cancel: &AtomicBool,
+) -> Result<()> {
     match product {
         Product::File => {}
-        Product::Summary => outcome.summary = Some(analysis::summarize(graph, &never)?),
+        Product::Summary => outcome.summary = Some(analysis::summarize(graph, cancel)?),
         Product::Baseline => {
-            let baseline = Arc::new(Baseline::of(graph, &never)?);
+            let baseline = Arc::new(Baseline::of(graph, cancel)?);
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(baseline);
         }
-        Product::Growth(baseline) => outcome.growth = Some(analysis::growth(baseline, graph, &never)?),
+        Product::Growth(baseline) => {
+            let growth = analysis::growth(baseline, graph, cancel)?;
+            outcome.matched_by_reason = mismatch(growth.matched_by, Origin::SameIsolate);
+            outcome.growth = Some(growth);
+        }
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ pub fn write_file_atomic(path: String, text: String) -> napi::Result<()> {
     let write = || {
         let mut file = AtomicFile::create(Path::new(&path))?;
         file.write(text.as_bytes())?;
-        file.commit()
+        file.commit().map(drop)
     };
     write().map_err(|e| to_napi(&e))
 }

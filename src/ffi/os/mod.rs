@@ -1,6 +1,7 @@
 //! What the operating system knows of the process.
 
 mod cgroup;
+pub mod input;
 mod pipe;
 mod published;
 #[cfg(target_os = "linux")]

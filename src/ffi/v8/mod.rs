@@ -9,11 +9,13 @@
 mod gc;
 mod heap;
 mod interrupt;
+mod line_ends;
 mod snapshot;
 mod symbols;
 
 pub use gc::GcHooks;
 pub use heap::{STATISTICS, from_statistics, heap_statistics};
 pub use interrupt::Interrupter;
+pub use line_ends::make_line_ends_known;
 pub use snapshot::{ChunkSink, take_snapshot};
 pub use symbols::bridge;

@@ -22,6 +22,12 @@ pub struct RawHeapSnapshot {
     _opaque: [u8; 0],
 }
 
+/// A `v8::CpuProfiler`, never looked into.
+#[repr(C)]
+pub struct RawCpuProfiler {
+    _opaque: [u8; 0],
+}
+
 /// `void (*)(v8::Isolate*, v8::GCType, v8::GCCallbackFlags, void* data)`; both enumerations are 32 bits wide.
 pub type GcCallback = unsafe extern "C" fn(*mut RawIsolate, u32, u32, *mut c_void);
 /// `void (*)(v8::Isolate*, void* data)`
@@ -47,6 +53,13 @@ pub struct SnapshotFunctions {
     pub(super) delete: unsafe extern "C" fn(*const RawHeapSnapshot),
 }
 
+/// Functions that make line ends known; apart for the same reason.
+#[derive(Clone, Copy)]
+pub struct LineEndFunctions {
+    pub(super) new: unsafe extern "C" fn(*mut RawIsolate, c_int, c_int) -> *mut RawCpuProfiler,
+    pub(super) dispose: unsafe extern "C" fn(*mut RawCpuProfiler),
+}
+
 /// The two shapes of `HeapProfiler::TakeHeapSnapshot`.
 #[derive(Clone, Copy)]
 pub enum Take {
@@ -68,6 +81,8 @@ pub struct Bridge {
     pub(super) request_interrupt: unsafe extern "C" fn(*mut RawIsolate, InterruptCallback, *mut c_void),
     /// Nothing where this runtime's snapshots cannot be taken through the bridge.
     pub snapshots: Option<SnapshotFunctions>,
+    /// Nothing where line ends cannot be made known through the bridge.
+    pub line_ends: Option<LineEndFunctions>,
 }
 
 /// The isolate that the calling thread is in.
@@ -121,6 +136,17 @@ fn load() -> Result<Bridge, &'static str> {
         ),
         request_interrupt: symbol!("_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_"),
         snapshots: load_snapshots().ok(),
+        line_ends: load_line_ends().ok(),
+    })
+}
+
+#[cfg(all(unix, target_pointer_width = "64"))]
+fn load_line_ends() -> Result<LineEndFunctions, &'static str> {
+    Ok(LineEndFunctions {
+        new: symbol!(
+            "_ZN2v811CpuProfiler3NewEPNS_7IsolateENS_22CpuProfilingNamingModeENS_23CpuProfilingLoggingModeE"
+        ),
+        dispose: symbol!("_ZN2v811CpuProfiler7DisposeEv"),
     })
 }
 

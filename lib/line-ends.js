@@ -1,0 +1,47 @@
+'use strict';
+
+// V8 before version 12 (Node 18 and 20) looks up the place of each function in a snapshot by a scan from the start of its
+// script, unless the script's line ends are known. With one script of nine megabytes loaded, a snapshot of a 50 MB heap then
+// takes sixteen seconds instead of one.
+
+const native = require('./load');
+const { bridge } = require('./bridge');
+
+const needed = parseInt(process.versions.v8, 10) < 12;
+
+let session;
+
+/**
+ * Makes the line ends of all scripts known where a snapshot would suffer without. Called before each snapshot: scripts may have
+ * been loaded since the last one, and a second call costs only a walk over the heap.
+ *
+ * Through the bridge a profiler is created and disposed of, unseen by others. Elsewhere an inspector session starts and stops
+ * one. That session is never disconnected and its profiler never disabled: the first would make V8 number all objects anew,
+ * so that no later snapshot could be compared with an earlier one; either would switch off the precise coverage that a test
+ * runner has asked for in another session. Where no session can be had the snapshot is slow.
+ */
+function knowLineEnds() {
+  if (!needed) return;
+  if (bridge.snapshots && native.makeLineEndsKnown()) return;
+  try {
+    session ??= connect();
+    session.post('Profiler.start');
+    session.post('Profiler.stop');
+  } catch {
+    // Built without an inspector, or refused by a policy.
+  }
+}
+
+function connect() {
+  const { Session } = require('node:inspector');
+  // It will be in every snapshot: under a name that says whose it is, and not among the program's own sessions. V8 calls the
+  // prototype of a derived class by the name of the base, unless it has a tag.
+  class HeapwardenSession extends Session {}
+  Object.defineProperty(HeapwardenSession.prototype, Symbol.toStringTag, { value: HeapwardenSession.name });
+  const connected = new HeapwardenSession();
+  connected.connect();
+  connected.post('Profiler.enable');
+  return connected;
+}
+
+module.exports = { knowLineEnds };
