@@ -50,9 +50,10 @@ function once(measure, tool, work, args, env = {}) {
 }
 
 /** What an idle process of the tool's kind takes: it loads what it needs and does nothing. */
-function idleOf(measure, tool) {
-  const runs = Array.from({ length: 5 }, () => once(measure, tool, 'idle', []));
-  return { cpuMs: median(runs.map((run) => run.cpuMs)), wallMs: median(runs.map((run) => run.wallMs)), peakMB: median(runs.map((run) => run.peakMB)) };
+function idleOf(measure, tool, work = 'idle') {
+  const runs = Array.from({ length: 5 }, () => once(measure, tool, work, []));
+  const of = (key) => median(runs.map((run) => run[key]));
+  return { cpuMs: of('cpuMs'), wallMs: of('wallMs'), peakMB: of('peakMB') };
 }
 
 /** Turns of all tools at one work: a list of rounds, `{ tool: { cpuMs, wallMs, peakMB } }`, and the last answers. */
@@ -66,7 +67,8 @@ function rounds(measure, tools, work, args, count, failed) {
       try {
         const { read, ...usage } = once(measure, tool, work, args);
         if (round === 0) answers[tool.name] = read();
-        row[tool.name] = Object.fromEntries(Object.entries(usage).map(([key, value]) => [key, Math.max(0, value - tool.idle[key])]));
+        const idle = tool.idles?.[work] ?? tool.idle;
+        row[tool.name] = Object.fromEntries(Object.entries(usage).map(([key, value]) => [key, Math.max(0, value - idle[key])]));
       } catch (error) {
         failed.set(`${tool.name} ${work}`, error.message);
       }
@@ -169,7 +171,11 @@ function main() {
   const fileMB = fs.statSync(after).size / 1e6;
   const measure = measureProgram();
   const { tools, notRunnable } = prepared(values.tools.split(',').filter(Boolean));
-  for (const tool of tools) tool.idle = idleOf(measure, tool);
+  for (const tool of tools) {
+    tool.idle = idleOf(measure, tool);
+    // A client beside the tool costs time of its own; the peak is that of the larger of the two processes.
+    if (tool.clients) tool.idles = Object.fromEntries(tool.clients.map((work) => [work, { ...idleOf(measure, tool, `idle ${work}`), peakMB: tool.idle.peakMB }]));
+  }
 
   const failed = new Map();
   const wrong = [];

@@ -34,8 +34,9 @@ function program() {
   return runnable;
 }
 
-/** The command for a work; `diff` takes the newer file first. */
+/** The command for a work; `diff` takes the newer file first. `idle paths` is what our client of its server costs by itself. */
 function command(work, args) {
+  if (work === 'idle paths') return [process.execPath, '-e', '0'];
   if (work === 'diff') return [...program(), 'diff', args[1], args[0]];
   if (work === 'paths') return [process.execPath, __filename, ...args];
   return work === 'idle' ? [...program(), '--help'] : [...program(), 'summary', args[0]];
@@ -89,6 +90,7 @@ async function paths(file, ...ids) {
     // It answers with a tree; what counts here is that one of its branches reaches a root.
     const root = /@(\d+) [^\n]*\(type: synthetic/.exec(text);
     if (root) found[id] = [Number(id), Number(root[1])];
+    else if (/hit limits|within current limits/.test(text)) found[id] = 'limits';
   }
   server.stdin.end();
   await new Promise((resolve) => server.on('exit', resolve));

@@ -42,6 +42,7 @@ const crate = {
 
 const tool = {
   name: '@heap-snapshot/tool',
+  clients: ['paths'],
   prepare() {
     installed(__dirname);
     const { program, command, answer } = require('./heap-snapshot-tool');
