@@ -6,12 +6,14 @@
 const KNOWN = {
   'v8-heap-parser': [
     'keeps what a WeakMap holds under its table, DevTools under the key too: retained sizes may differ by those values',
+    'its dominators suffer from long lists: with lists of 100,000 links, the default of the generator, its summary of a 100 MB file of Node 24 took 23 s of CPU, without them 1.6 s; judge the ratio by files made with --list-length 100',
     'symbols, object shapes and scopes are one class, "(unknown)": only classes of objects, functions, strings, numbers and code are compared',
   ],
   '@heap-snapshot/tool': [
     'names are cut and sizes rounded to two digits: counts are compared, of classes whose names are whole',
     'groups code by the name of its function, so that a name can be a class and its code (Function is not compared): the rows with a location are the class',
     'leaves out what has no size, as DevTools does',
+    'takes an object for removed only where its id is gone, though V8 gives ids to other objects again: of removed objects it may find fewer',
     'its retaining paths are a tree of all ways to a root within its limits: only that it finds one, or gives up, is compared',
     'gives up on objects deep in a long list (its limits: a depth of 50, 5,000 objects)',
   ],
@@ -92,6 +94,7 @@ function differences(work, tool, answer, reference) {
         if (isDiff && name === 'Object') continue;
         const expected = row[field] - (isDiff ? 0 : row.empty);
         const possible = readings(answer.rows, name, field);
+        if (field === 'removedCount' && Math.max(...possible) <= expected) continue;
         differ(`${name}, ${field}`, expected, possible.includes(expected) ? expected : possible.join(' or '));
       }
     } else if (isDiff && rows && name === 'Object') {

@@ -1,9 +1,11 @@
 'use strict';
 
 // Heap snapshots to measure with, by size: node bench/snapshots/generate.js --size 100 --out DIR [--node PATH] [--seed N]
+//   [--list-length 100000]
 //
 // Writes sSIZE.a.heapsnapshot, of about SIZE MB, and from the same process sSIZE.b.heapsnapshot, after 100,000 LeakedSession
-// objects more (a tenth of that below 50 MB, a hundredth below 9). The content is seeded: the same objects each time, but for what Node itself holds.
+// objects more (a tenth of that below 50 MB, a hundredth below 9). The content is seeded: the same objects each time, but for
+// what Node itself holds.
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
@@ -51,10 +53,10 @@ function write(file) {
   console.log(`${path.basename(file)}: ${fs.statSync(file).size} bytes, ${((user + system) / 1e6).toFixed(1)} s CPU, peak ${peakMB} MB`);
 }
 
-function generate({ size, out, seed, units }) {
+function generate({ size, out, seed, units, listLength }) {
   const planned = plan(size);
   const { workload, leak } = require('./workload');
-  const { root, grow } = workload(planned.name, seed);
+  const { root, grow } = workload(planned.name, seed, listLength);
   // As a service holds what it has: not by the stack of the function that takes the snapshot.
   globalThis.service = root;
   for (let i = 0; i < (units ?? planned.units); i++) grow();
@@ -72,12 +74,19 @@ function options(args) {
     args,
     options: {
       size: { type: 'string' }, out: { type: 'string' }, node: { type: 'string', default: process.execPath },
-      seed: { type: 'string', default: '1' }, units: { type: 'string' }, child: { type: 'boolean', default: false },
+      seed: { type: 'string', default: '1' }, units: { type: 'string' }, 'list-length': { type: 'string', default: '100000' }, child: { type: 'boolean', default: false },
     },
   });
   const size = Number(values.size);
-  if (!(size > 0 && values.out)) throw new Error('usage: generate.js --size MB --out DIR [--node PATH] [--seed N]');
-  return { ...values, size, out: path.resolve(values.out), seed: Number(values.seed), units: values.units && Number(values.units) };
+  if (!(size > 0 && values.out)) throw new Error('usage: generate.js --size MB --out DIR [--node PATH] [--seed N] [--list-length N]');
+  return {
+    ...values,
+    size,
+    out: path.resolve(values.out),
+    seed: Number(values.seed),
+    units: values.units && Number(values.units),
+    listLength: Number(values['list-length']),
+  };
 }
 
 function main(args) {

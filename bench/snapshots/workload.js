@@ -121,8 +121,8 @@ function closures(i) {
   return [bump, () => label, async () => { await null; return bump(); }, function named() { return state; }];
 }
 
-/** The content of a heap: the packages at once, then a unit for each call of `grow`. */
-function workload(tier, seed = 1) {
+/** The content of a heap: the packages at once, then a unit for each call of `grow`; one unit in 200 has a list of `listLength`. */
+function workload(tier, seed = 1, listLength = 100_000) {
   const random = seeded(seed);
   const full = tier === 'full';
   const root = {
@@ -157,7 +157,7 @@ function workload(tier, seed = 1) {
       timer: setTimeout(() => made, 86_400_000).unref(),
       table: Object.fromEntries(Array.from({ length: 120 }, (_, k) => [`row${i}_${k}`, { k, text: random.text(10) }])),
       numbers: Array.from({ length: 60 }, (_, k) => k * 1.1),
-      list: i % 200 === 100 ? linked(100_000) : linked(100),
+      list: i % 200 === 100 ? linked(listLength) : linked(100),
     };
     for (let k = 0; k < 20; k++) root.cache.set(`entry ${i} ${k}`, new Map([['key', k], ['value', { random: random.text(6) }]]));
     if (i % 3 === 0) root.bus.on(`topic ${i % 30}`, () => made.timer);
