@@ -47,6 +47,11 @@ module.exports = [
     },
   },
   {
+    // Benchmarks load packages of their own, installed on demand, and run on one Node.
+    files: ['bench/**'],
+    settings: { node: { version: '>=20.19.0' } },
+  },
+  {
     // The leaky programs leak on purpose: what they bind and never read is the point.
     files: ['__test__/fixtures/**'],
     rules: { 'no-unused-vars': 'off' },
