@@ -1,19 +1,22 @@
 //! Which edges keep their target alive.
 //!
-//! By DevTools' rules (`isEssentialEdge` in its `HeapSnapshot.ts`), so that the retained sizes agree. An edge holds unless it is
-//! weak; leads back to its own node; is a shortcut that does not start at the root; leads from what the page does not own to what
+//! By DevTools' rules (`computeIsEssentialEdge` in its `HeapSnapshot.ts`), so that the retained sizes agree. An edge holds unless it
+//! is weak; leads back to its own node; is a shortcut that does not start at the root; leads from what the page does not own to what
 //! it owns; or leads from a WeakMap's table to a value. *Owned by the page* is what the root's shortcuts (the global objects)
 //! reach: without that rule a debugger that looks at an object would seem to keep it.
+//!
+//! All but the ownership stands in the edge itself, as flags that the parser sets.
 
 use std::sync::atomic::AtomicBool;
 
-use super::{Edge, EdgeKind, EdgeName, Graph, Node, ROOT, check, filled};
+use super::bits::Bits;
+use super::{Edge, EdgeKind, Graph, Node, NodeKind, ROOT, Target, check};
 use crate::error::Result;
 
-/// One bit an edge: whether it keeps its target alive.
+/// Which nodes the page owns, and with that which edges hold: one bit a node.
 #[derive(Debug)]
 pub struct Holding {
-    bits: Vec<u64>,
+    owned: Bits,
 }
 
 impl Holding {
@@ -23,86 +26,71 @@ impl Holding {
     ///
     /// `OutOfMemory`, `Cancelled`.
     pub fn of(graph: &Graph, cancel: &AtomicBool) -> Result<Self> {
-        let owned = page_owned(graph)?;
-        check(cancel)?;
-        let mut ephemerons = Ephemerons::new(graph)?;
-        let mut bits = filled(0u64, graph.edge_count().div_ceil(64))?;
-        for node in graph.nodes() {
-            for edge in graph.edges(node) {
-                if holds(graph, &owned, &mut ephemerons, node, edge) {
-                    bits[edge as usize / 64] |= 1 << (edge % 64);
-                }
+        let mut owned = Bits::new(graph.node_count())?;
+        mark(graph, &mut owned, page_roots(graph), cancel)?;
+        Ok(Self { owned })
+    }
+
+    /// The same, where all that `owned` lacks is what `starts` reach.
+    pub(crate) fn completed(
+        graph: &Graph,
+        mut owned: Bits,
+        starts: Vec<Node>,
+        cancel: &AtomicBool,
+    ) -> Result<Self> {
+        mark(graph, &mut owned, starts, cancel)?;
+        Ok(Self { owned })
+    }
+
+    /// Whether `edge`, one of `from`'s, keeps its target alive.
+    pub fn holds(&self, graph: &Graph, from: Node, edge: Edge) -> bool {
+        self.holds_target(self.holds_all(from), graph.target(edge))
+    }
+
+    /// Whether ownership takes none of `from`'s edges out.
+    #[inline]
+    pub(crate) fn holds_all(&self, from: Node) -> bool {
+        from == ROOT || self.owned.get(from)
+    }
+
+    /// Whether an edge to `target` holds, of a node of which [`Holding::holds_all`] says `all`.
+    #[inline]
+    pub(crate) fn holds_target(&self, all: bool, target: Target) -> bool {
+        target.may_hold() && (all || !self.owned.get(target.node()))
+    }
+}
+
+/// The global objects, and the trees of documents.
+pub(crate) fn page_roots(graph: &Graph) -> Vec<Node> {
+    let is_entry = |&(kind, _, to): &(EdgeKind, u32, Node)| match kind {
+        EdgeKind::Shortcut => true,
+        EdgeKind::Element => is_document_trees(graph, to),
+        _ => false,
+    };
+    graph.named_edges(ROOT).filter(is_entry).map(|(_, _, to)| to).collect()
+}
+
+/// Whether `node` is the root of the documents' trees.
+pub(crate) fn is_document_trees(graph: &Graph, node: Node) -> bool {
+    graph.kind(node) == NodeKind::Synthetic && graph.name(node) == "(Document DOM trees)"
+}
+
+/// Marks what `starts` reach over edges that are not weak.
+fn mark(graph: &Graph, owned: &mut Bits, mut starts: Vec<Node>, cancel: &AtomicBool) -> Result<()> {
+    starts.retain(|&node| !owned.set(node));
+    let mut done = 0u32;
+    while let Some(node) = starts.pop() {
+        done = done.wrapping_add(1);
+        if done.is_multiple_of(65_536) {
+            check(cancel)?;
+        }
+        for target in graph.targets(node) {
+            if !target.is_weak() && !owned.set(target.node()) {
+                starts.push(target.node());
             }
         }
-        Ok(Self { bits })
     }
-
-    /// Whether `edge` keeps its target alive.
-    pub fn holds(&self, edge: Edge) -> bool {
-        self.bits[edge as usize / 64] >> (edge % 64) & 1 == 1
-    }
-}
-
-fn holds(graph: &Graph, owned: &[bool], ephemerons: &mut Ephemerons, from: Node, edge: Edge) -> bool {
-    let (kind, to) = (graph.edge_kind(edge), graph.edge_to(edge));
-    match kind {
-        EdgeKind::Weak => return false,
-        EdgeKind::Shortcut if from != ROOT => return false,
-        // The pair's other edge, from the key, holds the value and makes the better path.
-        EdgeKind::Internal if ephemerons.table_of(graph, edge) == Some(graph.id(from)) => return false,
-        _ => {}
-    }
-    to != from && (from == ROOT || owned[from as usize] || !owned[to as usize])
-}
-
-/// The nodes that the root's shortcuts reach over edges that are not weak.
-fn page_owned(graph: &Graph) -> Result<Vec<bool>> {
-    let mut owned = filled(false, graph.node_count())?;
-    let mut stack = Vec::new();
-    for edge in graph.edges(ROOT) {
-        let to = graph.edge_to(edge);
-        let entry = match graph.edge_kind(edge) {
-            EdgeKind::Shortcut => true,
-            EdgeKind::Element => graph.name(to) == "(Document DOM trees)",
-            _ => false,
-        };
-        if entry && !std::mem::replace(&mut owned[to as usize], true) {
-            stack.push(to);
-        }
-    }
-    while let Some(node) = stack.pop() {
-        for edge in graph.edges(node) {
-            let to = graph.edge_to(edge);
-            if graph.edge_kind(edge) != EdgeKind::Weak && !std::mem::replace(&mut owned[to as usize], true) {
-                stack.push(to);
-            }
-        }
-    }
-    Ok(owned)
-}
-
-/// The names of the two edges that V8 writes for an entry of a WeakMap, from the table and from the key:
-/// `N / part of key (...) -> value (...) pair in WeakMap (table @id)`.
-#[derive(Debug)]
-pub(crate) struct Ephemerons {
-    /// By string index: 0 not looked at, 1 no such name, otherwise the table's id plus 2.
-    seen: Vec<u64>,
-}
-
-impl Ephemerons {
-    pub fn new(graph: &Graph) -> Result<Self> {
-        Ok(Self { seen: filled(0, graph.strings().len())? })
-    }
-
-    /// The id of the table that `edge`, an internal one, belongs to.
-    pub fn table_of(&mut self, graph: &Graph, edge: Edge) -> Option<u32> {
-        let slot = self.seen.get_mut(graph.edge_name_or_index(edge) as usize)?;
-        if *slot == 0 {
-            let EdgeName::Name(name) = graph.edge_name(edge) else { return None };
-            *slot = ephemeron(name).map_or(1, |(_, table)| u64::from(table) + 2);
-        }
-        slot.checked_sub(2).map(|table| table as u32)
-    }
+    Ok(())
 }
 
 /// The part of an ephemeron edge's name that both edges of the pair share, and the table's id.
@@ -151,7 +139,8 @@ mod tests {
         s.edge(key, "internal", PAIR, value); // 8 holds: the key's
         let graph = s.graph();
         let holding = Holding::of(&graph, &AtomicBool::new(false)).unwrap();
-        let held: Vec<u32> = (0..9).filter(|&edge| holding.holds(edge)).collect();
+        let held: Vec<u32> =
+            (0..9).filter(|&edge| holding.holds(&graph, graph.edge_from(edge), edge)).collect();
         assert_eq!(held, [0, 1, 5, 8]);
     }
 }

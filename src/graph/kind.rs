@@ -41,6 +41,32 @@ pub enum NodeKind {
 }
 
 impl NodeKind {
+    const ALL: [Self; 17] = [
+        Self::Hidden,
+        Self::Array,
+        Self::String,
+        Self::Object,
+        Self::Code,
+        Self::Closure,
+        Self::Regexp,
+        Self::Number,
+        Self::Native,
+        Self::Synthetic,
+        Self::ConsString,
+        Self::SlicedString,
+        Self::Symbol,
+        Self::BigInt,
+        Self::Shape,
+        Self::Wasm,
+        Self::Other,
+    ];
+
+    /// The kind whose number (`as u8`) is `number`; [`NodeKind::Other`] where there is none.
+    #[inline]
+    pub(crate) fn from_number(number: u8) -> Self {
+        Self::ALL.get(number as usize).copied().unwrap_or(Self::Other)
+    }
+
     /// The kind that V8 calls `name`; [`NodeKind::Other`] for a name that is not known.
     pub fn from_name(name: &str) -> Self {
         match name {

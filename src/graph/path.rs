@@ -1,5 +1,8 @@
 //! The chain of holding edges that keeps a node alive, from the node out to a root.
 //!
+//! Whether a debugger's hold counts, which for [dominators](super::holding) depends on what the page owns, is no question here: what a
+//! debugger alone holds has a path through the debugger.
+//!
 //! One breadth-first walk from the roots records for every node the edge by which it was first reached; a path is read off by
 //! going back. As with [distances](super::distance), the program's global objects come first. What the running functions hold on the
 //! stack comes after all other roots: it is let go when they return. Compiled code and hidden classes are walked last: they often
@@ -7,8 +10,9 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::holding::Holding;
-use super::{Edge, Graph, Node, NodeKind, ROOT, check, filled};
+use super::bits::Bits;
+use super::spare::Spare;
+use super::{Edge, Graph, Node, NodeKind, ROOT, check, reserve};
 use crate::error::Result;
 
 const NONE: u32 = u32::MAX;
@@ -28,7 +32,9 @@ pub struct Step {
 /// For every node the first step of its path to a root: 8 bytes a node.
 #[derive(Debug)]
 pub struct Paths {
-    steps: Vec<Step>,
+    /// By node, the edge by which it was reached first, and where that starts.
+    edge: Vec<Edge>,
+    from: Vec<Node>,
 }
 
 impl Paths {
@@ -37,36 +43,55 @@ impl Paths {
     /// # Errors
     ///
     /// `OutOfMemory`, `Cancelled`.
-    pub fn of(graph: &Graph, holding: &Holding, cancel: &AtomicBool) -> Result<Self> {
+    pub fn of(graph: &Graph, cancel: &AtomicBool) -> Result<Self> {
+        Self::walk(graph, Bits::default(), usize::MAX, &mut Spare::default(), cancel)
+    }
+
+    /// The same, no farther than all of `nodes` have theirs: what comes after them in the walk has none.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`, `Cancelled`.
+    pub(crate) fn to(graph: &Graph, nodes: &[Node], spare: &mut Spare, cancel: &AtomicBool) -> Result<Self> {
+        let mut wanted = Bits::new(graph.node_count())?;
+        let count = nodes.iter().filter(|&&node| node != ROOT && !wanted.set(node)).count();
+        Self::walk(graph, wanted, count, spare, cancel)
+    }
+
+    fn walk(
+        graph: &Graph,
+        wanted: Bits,
+        missing: usize,
+        spare: &mut Spare,
+        cancel: &AtomicBool,
+    ) -> Result<Self> {
         let mut walk = Walk {
             graph,
-            holding,
+            wanted,
+            missing,
             cancel,
-            steps: filled(Step { edge: NONE, from: NONE }, graph.node_count())?,
-            queue: Vec::new(),
+            edge: spare.filled(NONE, graph.node_count())?,
+            from: spare.filled(NONE, graph.node_count())?,
+            queue: spare.empty(0)?,
             stack: Vec::new(),
             later: Vec::new(),
         };
         for edge in graph.edges(ROOT) {
             if graph.kind(graph.edge_to(edge)) != NodeKind::Synthetic {
-                walk.reach(ROOT, edge);
+                walk.reach(ROOT, edge)?;
             }
         }
         walk.run()?;
-        for edge in graph.edges(ROOT) {
-            walk.reach(ROOT, edge);
-        }
+        walk.reach_all(ROOT)?;
         walk.run()?;
-        while !(walk.stack.is_empty() && walk.later.is_empty()) {
+        while walk.missing > 0 && !(walk.stack.is_empty() && walk.later.is_empty()) {
             let next = if walk.stack.is_empty() { &mut walk.later } else { &mut walk.stack };
             for node in std::mem::take(next) {
-                for edge in graph.edges(node) {
-                    walk.reach(node, edge);
-                }
+                walk.reach_all(node)?;
             }
             walk.run()?;
         }
-        Ok(Self { steps: walk.steps })
+        Ok(Self { edge: walk.edge, from: walk.from })
     }
 
     /// The steps from `node` outwards to the root, the nearest retainer first; none where nothing holds `node`.
@@ -81,16 +106,19 @@ impl Paths {
 
     /// The first step of `node`'s path; `None` at the root and where nothing holds `node`.
     pub fn step(&self, node: Node) -> Option<Step> {
-        let step = self.steps[node as usize];
-        (step.edge != NONE).then_some(step)
+        let edge = self.edge[node as usize];
+        (edge != NONE).then(|| Step { edge, from: self.from[node as usize] })
     }
 }
 
 struct Walk<'g> {
     graph: &'g Graph,
-    holding: &'g Holding,
+    /// The nodes to get to, and how many of them are still to be reached; no bits where it is all.
+    wanted: Bits,
+    missing: usize,
     cancel: &'g AtomicBool,
-    steps: Vec<Step>,
+    edge: Vec<Edge>,
+    from: Vec<Node>,
     queue: Vec<Node>,
     /// Roots of the functions that run.
     stack: Vec<Node>,
@@ -99,29 +127,43 @@ struct Walk<'g> {
 }
 
 impl Walk<'_> {
-    fn reach(&mut self, from: Node, edge: Edge) {
-        let to = self.graph.edge_to(edge);
-        if to == ROOT || self.steps[to as usize].edge != NONE || !self.holding.holds(edge) {
-            return;
+    #[inline]
+    fn reach(&mut self, from: Node, edge: Edge) -> Result<()> {
+        let target = self.graph.target(edge);
+        let to = target.node();
+        let known = &mut self.edge[to as usize];
+        if *known != NONE || !target.may_hold() || to == ROOT {
+            return Ok(());
         }
-        self.steps[to as usize] = Step { edge, from };
-        match self.graph.kind(to) {
-            NodeKind::Code | NodeKind::Shape => self.later.push(to),
-            NodeKind::Synthetic if STACK_ROOTS.contains(&self.graph.name(to)) => self.stack.push(to),
-            _ => self.queue.push(to),
+        *known = edge;
+        self.from[to as usize] = from;
+        if self.missing != usize::MAX && self.wanted.get(to) {
+            self.missing -= 1;
         }
+        let list = match self.graph.kind(to) {
+            NodeKind::Code | NodeKind::Shape => &mut self.later,
+            NodeKind::Synthetic if STACK_ROOTS.contains(&self.graph.name(to)) => &mut self.stack,
+            _ => &mut self.queue,
+        };
+        reserve(list, 1)?;
+        list.push(to);
+        Ok(())
+    }
+
+    fn reach_all(&mut self, node: Node) -> Result<()> {
+        self.graph.edges(node).try_for_each(|edge| self.reach(node, edge))
     }
 
     fn run(&mut self) -> Result<()> {
         let mut at = 0;
-        while let Some(&node) = self.queue.get(at) {
+        while self.missing > 0
+            && let Some(&node) = self.queue.get(at)
+        {
             if at % 65_536 == 0 {
                 check(self.cancel)?;
             }
             at += 1;
-            for edge in self.graph.edges(node) {
-                self.reach(node, edge);
-            }
+            self.reach_all(node)?;
         }
         self.queue.clear();
         Ok(())

@@ -5,12 +5,13 @@ use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
 
-use super::distance::{Distances, SYSTEM, UNREACHABLE};
-use super::dominators::Dominators;
+use super::distance::{CompactDistances, Distances, SYSTEM, UNREACHABLE};
+use super::dominators::{Dominators, Numbered};
 use super::holding::Holding;
+use super::owned::{move_sizes, store_owners};
 use super::path::Paths;
-use super::retained::RetainedSizes;
-use super::retainers::Retainers;
+use super::retained::retained_sizes;
+use super::spare::Spare;
 use super::{EdgeKind, Graph, Node, NodeKind, ROOT};
 use crate::snapshot::testing::{EDGE_TYPES, Snapshot};
 
@@ -44,7 +45,7 @@ fn reached(graph: &Graph, holding: &Holding, starts: &[Node], without: Option<No
     while let Some(node) = open.pop() {
         for edge in graph.edges(node) {
             let to = graph.edge_to(edge);
-            if holding.holds(edge) && Some(to) != without && seen.insert(to) {
+            if holding.holds(graph, node, edge) && Some(to) != without && seen.insert(to) {
                 open.push(to);
             }
         }
@@ -52,54 +53,59 @@ fn reached(graph: &Graph, holding: &Holding, starts: &[Node], without: Option<No
     seen
 }
 
-/// The root, and what is set beside it because no holding edge reaches it: in two rounds, as DevTools does.
+/// The root and what nothing holds: with what these reach it is all that DevTools searches.
 fn starts(graph: &Graph, holding: &Holding) -> Vec<Node> {
+    let held = |node: Node| {
+        graph.nodes().any(|from| {
+            graph.edges(from).any(|edge| graph.edge_to(edge) == node && holding.holds(graph, from, edge))
+        })
+    };
     let mut starts = vec![ROOT];
-    for round in 0..2 {
-        for node in graph.nodes() {
-            let strongly = graph.nodes().flat_map(|from| graph.edges(from)).any(|edge| {
-                graph.edge_to(edge) == node
-                    && !matches!(graph.edge_kind(edge), EdgeKind::Weak | EdgeKind::Shortcut)
-            });
-            if (round == 1 || !strongly) && !reached(graph, holding, &starts, None).contains(&node) {
-                starts.push(node);
-            }
+    for node in graph.nodes() {
+        if !held(node) && !reached(graph, holding, &starts, None).contains(&node) {
+            starts.push(node);
         }
     }
     starts
+}
+
+/// The retained size of every node, by node.
+fn retained(graph: &Graph, holding: &Holding) -> Vec<u64> {
+    let mut spare = Spare::default();
+    let tree = Numbered::of(graph, holding, false, &mut spare, &GO).unwrap();
+    let beside = Numbered::of(graph, holding, true, &mut spare, &GO).unwrap();
+    assert_eq!((&tree.order, &tree.idom), (&beside.order, &beside.idom));
+    let by_number = retained_sizes(graph, &tree, &mut spare).unwrap();
+    let mut by_node = vec![0; tree.order.len()];
+    for (number, &node) in (0..).zip(&tree.order) {
+        by_node[node as usize] = by_number.get(number);
+    }
+    by_node
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn retainers_are_the_edges_turned_around(graph in graphs()) {
-        let retainers = Retainers::of(&graph, &GO).unwrap();
-        for node in graph.nodes() {
-            let naive: Vec<_> = graph
-                .nodes()
-                .flat_map(|from| graph.edges(from).map(move |edge| (edge, from)))
-                .filter(|&(edge, _)| graph.edge_to(edge) == node)
-                .collect();
-            prop_assert_eq!(retainers.to(node).collect::<Vec<_>>(), naive);
-        }
-    }
-
-    #[test]
     fn dominators_and_retained_sizes_by_taking_nodes_out(graph in graphs()) {
         let holding = Holding::of(&graph, &GO).unwrap();
-        let retainers = Retainers::of(&graph, &GO).unwrap();
-        let dominators = Dominators::of(&graph, &holding, &retainers, &GO).unwrap();
-        let retained = RetainedSizes::of(&graph, &dominators).unwrap();
+        let dominators = Dominators::of(&graph, &holding, &GO).unwrap();
+        let retained = retained(&graph, &holding);
         let starts = starts(&graph, &holding);
         let all = reached(&graph, &holding, &starts, None);
-        prop_assert_eq!(all.len(), graph.node_count());
+        // What only holds each other is set beside the root's children, each by itself.
+        let cliques: Vec<Node> = graph.nodes().filter(|node| !all.contains(node)).collect();
+        let every: HashSet<Node> = graph.nodes().collect();
         let mut dominated: HashMap<Node, HashSet<Node>> = HashMap::new();
         for node in graph.nodes() {
             let left = reached(&graph, &holding, &starts, Some(node));
-            let gone: HashSet<Node> = if node == ROOT { all.clone() } else { all.difference(&left).copied().collect() };
+            let gone: HashSet<Node> = match node {
+                ROOT => every.clone(),
+                _ if cliques.contains(&node) => HashSet::from([node]),
+                _ => all.difference(&left).copied().collect(),
+            };
             let size: u64 = gone.iter().map(|&node| graph.self_size(node)).sum();
-            prop_assert_eq!(retained.get(node), size, "retained size of {}", node);
+            prop_assert_eq!(retained[node as usize], size, "retained size of {}", node);
             dominated.insert(node, gone);
         }
         for node in graph.nodes().skip(1) {
@@ -124,7 +130,7 @@ proptest! {
             while let Some(node) = queue.pop_front() {
                 for edge in graph.edges(node) {
                     let to = graph.edge_to(edge);
-                    if graph.edge_kind(edge) != EdgeKind::Weak && !naive.contains_key(&to) {
+                    if graph.edge_kind(node, edge) != EdgeKind::Weak && !naive.contains_key(&to) {
                         naive.insert(to, naive[&node] + 1);
                         queue.push_back(to);
                     }
@@ -145,20 +151,87 @@ proptest! {
         for node in graph.nodes() {
             prop_assert_eq!(distances.get(node), naive.get(&node).copied().unwrap_or(UNREACHABLE), "node {}", node);
         }
+        let compact = CompactDistances::of(Distances::of(&graph, &GO).unwrap(), &mut Spare::default()).unwrap();
+        for node in graph.nodes() {
+            prop_assert_eq!(compact.get(node), distances.get(node));
+        }
+    }
+
+    #[test]
+    fn what_the_walk_finds_to_be_owned_is_what_a_search_finds(graph in graphs()) {
+        let (_, by_walk) = Distances::with_holding(&graph, &mut Spare::default(), &GO).unwrap();
+        let by_search = Holding::of(&graph, &GO).unwrap();
+        for node in graph.nodes() {
+            for edge in graph.edges(node) {
+                prop_assert_eq!(by_walk.holds(&graph, node, edge), by_search.holds(&graph, node, edge));
+            }
+        }
+    }
+
+    #[test]
+    fn stores_belong_to_the_one_that_uses_them(mut graph in graphs()) {
+        let is_store = |node: Node| matches!(graph.kind(node), NodeKind::Hidden | NodeKind::Array);
+        // Whoever leads to a store over stores alone, the store's own way of being reached.
+        let users = |store: Node| -> HashSet<Node> {
+            let (mut seen, mut open) = (HashSet::from([store]), vec![store]);
+            let mut users = HashSet::new();
+            while let Some(at) = open.pop() {
+                for from in graph.nodes() {
+                    let leads = |edge| graph.edge_to(edge) == at && graph.edge_kind(from, edge) != EdgeKind::Weak;
+                    if !graph.edges(from).any(leads) {
+                        continue;
+                    }
+                    if !is_store(from) {
+                        users.insert(from);
+                    } else if seen.insert(from) {
+                        open.push(from);
+                    }
+                }
+            }
+            users
+        };
+        let mut expected: Vec<u64> = graph.nodes().map(|node| graph.self_size(node)).collect();
+        let user_root = |edge| graph.kind(graph.edge_to(edge)) != NodeKind::Synthetic;
+        if graph.edges(ROOT).any(user_root) {
+            for store in graph.nodes().filter(|&node| is_store(node)) {
+                let users = users(store);
+                let Some(&owner) = users.iter().next().filter(|_| users.len() == 1) else { continue };
+                if owner != ROOT && graph.kind(owner) != NodeKind::Synthetic {
+                    expected[owner as usize] += expected[store as usize];
+                    expected[store as usize] = 0;
+                }
+            }
+        }
+        let owners = store_owners(&graph, &mut Spare::default(), &GO).unwrap();
+        move_sizes(&mut graph, &owners);
+        let moved: Vec<u64> = graph.nodes().map(|node| graph.self_size(node)).collect();
+        prop_assert_eq!(moved, expected);
     }
 
     #[test]
     fn paths_lead_to_the_root_over_holding_edges(graph in graphs()) {
-        let holding = Holding::of(&graph, &GO).unwrap();
-        let paths = Paths::of(&graph, &holding, &GO).unwrap();
-        let reachable = reached(&graph, &holding, &[ROOT], None);
+        let paths = Paths::of(&graph, &GO).unwrap();
+        let holds = |node: Node, edge| match graph.edge_kind(node, edge) {
+            EdgeKind::Weak => false,
+            EdgeKind::Shortcut => node == ROOT,
+            _ => graph.edge_to(edge) != node,
+        };
+        let (mut reachable, mut open) = (HashSet::from([ROOT]), vec![ROOT]);
+        while let Some(node) = open.pop() {
+            for edge in graph.edges(node).filter(|&edge| holds(node, edge)) {
+                if reachable.insert(graph.edge_to(edge)) {
+                    open.push(graph.edge_to(edge));
+                }
+            }
+        }
         for node in graph.nodes().skip(1) {
             let steps: Vec<_> = paths.from(node).take(100).collect();
             prop_assert_eq!(reachable.contains(&node), steps.last().is_some_and(|step| step.from == ROOT));
             let mut at = node;
             for step in &steps {
-                prop_assert!(holding.holds(step.edge) && graph.edge_to(step.edge) == at);
+                prop_assert!(holds(step.from, step.edge) && graph.edge_to(step.edge) == at);
                 prop_assert!(graph.edges(step.from).contains(&step.edge));
+                prop_assert_eq!(graph.edge_from(step.edge), step.from);
                 at = step.from;
             }
         }
@@ -179,10 +252,9 @@ fn a_path_is_the_shortest_and_avoids_code() {
     s.edge(b, "property", "leaf", leaf);
     s.edge(a, "property", "long", b);
     let graph = s.graph();
-    let holding = Holding::of(&graph, &GO).unwrap();
-    let paths = Paths::of(&graph, &holding, &GO).unwrap();
+    let paths = Paths::of(&graph, &GO).unwrap();
     let names: Vec<String> =
-        paths.from(leaf as Node).map(|step| graph.edge_name(step.edge).to_string()).collect();
+        paths.from(leaf as Node).map(|step| graph.edge_name(step.from, step.edge).to_string()).collect();
     assert_eq!(names, ["leaf", "b", "a", "1"]);
     // The code itself is reached all the same.
     assert_eq!(paths.from(code as Node).count(), 2);
@@ -203,8 +275,7 @@ fn a_path_prefers_lasting_roots_to_the_stack() {
     s.edge(handles, "element", "1", server);
     s.edge(server, "property", "requestsById", map);
     let graph = s.graph();
-    let holding = Holding::of(&graph, &GO).unwrap();
-    let paths = Paths::of(&graph, &holding, &GO).unwrap();
+    let paths = Paths::of(&graph, &GO).unwrap();
     let holders = |node: usize| -> Vec<String> {
         paths.from(node as Node).map(|step| graph.name(step.from).to_owned()).collect()
     };
@@ -223,12 +294,13 @@ fn a_list_of_a_hundred_thousand_needs_no_stack() {
     }
     let graph = s.graph();
     let holding = Holding::of(&graph, &GO).unwrap();
-    let retainers = Retainers::of(&graph, &GO).unwrap();
-    let dominators = Dominators::of(&graph, &holding, &retainers, &GO).unwrap();
-    let retained = RetainedSizes::of(&graph, &dominators).unwrap();
-    assert_eq!(retained.get(nodes[0] as Node), 1_600_000);
-    assert_eq!(retained.get(nodes[99_999] as Node), 16);
-    assert_eq!(Distances::of(&graph, &GO).unwrap().get(nodes[99_999] as Node), 100_000);
+    let retained = retained(&graph, &holding);
+    assert_eq!((retained[nodes[0]], retained[nodes[99_999]]), (1_600_000, 16));
+    let distances = Distances::of(&graph, &GO).unwrap();
+    assert_eq!(distances.get(nodes[99_999] as Node), 100_000);
+    // Past what two bytes can say.
+    let compact = CompactDistances::of(Distances::of(&graph, &GO).unwrap(), &mut Spare::default()).unwrap();
+    assert!(graph.nodes().all(|node| compact.get(node) == distances.get(node)));
 }
 
 #[test]
@@ -278,9 +350,12 @@ fn unknown_types_are_other_and_their_edges_have_indexes() {
 #[test]
 fn a_cancelled_derivation_stops() {
     let mut s = Snapshot::new();
-    s.node("object", "A", 8);
+    let node = s.node("object", "A", 8);
+    s.edge(0, "shortcut", "1", node);
     let graph = s.graph();
     let stop = AtomicBool::new(true);
-    assert!(Retainers::of(&graph, &stop).is_err());
-    assert!(Holding::of(&graph, &stop).is_err());
+    let holding = Holding::of(&graph, &GO).unwrap();
+    assert!(Numbered::of(&graph, &holding, false, &mut Spare::default(), &stop).is_err());
+    assert!(Distances::of(&graph, &stop).is_err());
+    assert!(Paths::of(&graph, &stop).is_err());
 }

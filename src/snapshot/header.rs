@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{EdgeKind, NodeKind};
+use crate::graph::{EdgeKind, NodeKind, Target};
 
 /// A real header is about 1.5 KB.
 pub(crate) const MAX_HEADER: usize = 1024 * 1024;
@@ -24,10 +24,12 @@ pub(crate) struct NodeLayout {
     pub id: usize,
     pub self_size: usize,
     pub edge_count: usize,
+    /// Whether a document refers to the node; `None` where V8 wrote none (before Node 16).
+    pub detachedness: Option<usize>,
 }
 
 /// Which of an edge's numbers is which.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EdgeLayout {
     pub stride: usize,
     pub kind: usize,
@@ -103,6 +105,7 @@ impl Header {
             id: node.position("id")?,
             self_size: node.position("self_size")?,
             edge_count: node.position("edge_count")?,
+            detachedness: node.position("detachedness").ok(),
         };
         let edge = EdgeLayout {
             stride: edge.names.len(),
@@ -124,8 +127,8 @@ impl Header {
         let node_types = type_names("node_types", &raw.meta.node_types, node.kind)?;
         let edge_types = type_names("edge_types", &raw.meta.edge_types, edge.kind)?;
         let header = Self {
-            node_count: count("node_count", raw.node_count)?,
-            edge_count: count("edge_count", raw.edge_count)?,
+            node_count: count("node_count", raw.node_count, Target::LIMIT)?,
+            edge_count: count("edge_count", raw.edge_count, u32::MAX)?,
             node,
             edge,
             location,
@@ -177,9 +180,9 @@ fn type_names<'a>(
     }
 }
 
-/// Nodes and edges are numbered in 32 bits: four thousand million of either is a heap of a terabyte.
-fn count(what: &'static str, value: u64) -> Result<u32, ErrorKind> {
-    let limit = u64::from(u32::MAX) - 1;
+/// Nodes are numbered in 30 bits and edges in 32: a snapshot with more of either is a file of 60 GB at least.
+fn count(what: &'static str, value: u64, end: u32) -> Result<u32, ErrorKind> {
+    let limit = u64::from(end) - 1;
     if value > limit { Err(ErrorKind::SnapshotLimit { what, limit }) } else { Ok(value as u32) }
 }
 

@@ -46,7 +46,7 @@ mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use parser::SnapshotParser;
+pub use parser::{NodeParser, SnapshotParser};
 pub use read::read_graph;
 pub use source::Input;
 #[cfg(test)]

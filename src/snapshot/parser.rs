@@ -1,12 +1,13 @@
 //! The outer machine: keys, colons and commas of the one object that a snapshot is.
 
-use super::columns::{EdgeBuilder, LocationBuilder, NodeBuilder};
+use super::columns::{EdgeBuilder, LocationBuilder, Names, NodeBuilder, Scanned};
 use super::header::{Header, MAX_HEADER};
 use super::scan::{Batch, NumberScanner, Stop};
 use super::skip::Skipper;
 use super::strings::StringsBuilder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Columns, Graph, location};
+use crate::graph::location::Places;
+use crate::graph::{Columns, Graph, NodeSink, Rows, SparseStrings};
 
 /// A key longer than this is none of ours; only so much of it is kept.
 const MAX_KEY: usize = 32;
@@ -69,6 +70,8 @@ enum State {
         start: u64,
     },
     Numbers(Section, NumberScanner),
+    /// Inside an array of numbers that nobody wants: up to its bracket.
+    Unwanted(Section),
     Strings,
     Skip(Box<Skipper>),
     /// After a value: a comma or the end.
@@ -100,7 +103,12 @@ pub struct SnapshotParser {
     strings: Option<StringsBuilder>,
     batch: Batch,
     columns: Columns,
-    places: Vec<location::Raw>,
+    places: Places,
+    names: Names,
+    /// Whether the nodes and their names are all that is wanted.
+    alone: bool,
+    /// Where the string table ended.
+    strings_end: u64,
     /// Once the input is known to be bad it stays so.
     failed: Option<Error>,
 }
@@ -125,7 +133,10 @@ impl SnapshotParser {
             strings: None,
             batch: Batch::new(),
             columns: Columns::default(),
-            places: Vec::new(),
+            places: Places::default(),
+            names: Names::default(),
+            alone: false,
+            strings_end: 0,
             failed: None,
         }
     }
@@ -136,10 +147,14 @@ impl SnapshotParser {
     ///
     /// What is wrong with the input and the offset of the byte at fault; every later call gives the same error.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<()> {
+        self.feed_to(chunk, &mut NoSink)
+    }
+
+    fn feed_to(&mut self, chunk: &[u8], sink: &mut dyn NodeSink) -> Result<()> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        self.advance(chunk).inspect_err(|error| self.failed = Some(error.clone()))
+        self.advance(chunk, sink).inspect_err(|error| self.failed = Some(error.clone()))
     }
 
     /// How many bytes were taken without an error.
@@ -154,27 +169,39 @@ impl SnapshotParser {
     /// `SnapshotTruncated` where the input has not ended, `SnapshotIndex` for names outside the string table, and the error that
     /// `feed` gave.
     pub fn finish(self) -> Result<Graph> {
-        if let Some(error) = self.failed {
-            return Err(error);
+        let strings = self.check_end()?;
+        let edges = self.edges.as_ref().ok_or_else(|| self.missing(Section::Edges))?;
+        edges.highest.check("edge name", strings, self.strings_end)?;
+        match (self.edges, self.strings) {
+            (Some(edges), Some(strings)) => {
+                let layouts = edges.layouts.finish();
+                Ok(Graph::new(self.columns, layouts, strings.finish()?, self.places))
+            }
+            _ => Err(ErrorKind::Internal { message: "a section is gone".to_owned() }.into()),
+        }
+    }
+
+    /// Checks that the input has ended and that its nodes have names; says how many strings there are.
+    fn check_end(&self) -> Result<u64> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
         }
         if !matches!(self.state, State::End) {
             let kind = ErrorKind::SnapshotTruncated { expected: self.expected() };
             return Err(Error::at(kind, self.offset));
         }
-        let missing = |section: Section| {
-            let kind = ErrorKind::SnapshotSchema {
-                expected: format!("the key \"{}\"", section.name()),
-                found: "the end of the object".to_owned(),
-            };
-            Error::at(kind, self.offset)
+        let nodes = self.nodes.as_ref().ok_or_else(|| self.missing(Section::Nodes))?;
+        let strings = self.strings.as_ref().ok_or_else(|| self.missing(Section::Strings))?.len();
+        nodes.highest.check("node name", strings, self.strings_end)?;
+        Ok(strings)
+    }
+
+    fn missing(&self, section: Section) -> Error {
+        let kind = ErrorKind::SnapshotSchema {
+            expected: format!("the key \"{}\"", section.name()),
+            found: "the end of the object".to_owned(),
         };
-        let nodes = self.nodes.as_ref().ok_or_else(|| missing(Section::Nodes))?;
-        let edges = self.edges.as_ref().ok_or_else(|| missing(Section::Edges))?;
-        let strings = self.strings.as_ref().ok_or_else(|| missing(Section::Strings))?;
-        nodes.names.check("node name", strings.len())?;
-        edges.names.check("edge name", strings.len())?;
-        let strings = self.strings.unwrap_or_else(StringsBuilder::new).finish()?;
-        Ok(Graph::new(self.columns, strings, self.places))
+        Error::at(kind, self.offset)
     }
 
     #[cfg(test)]
@@ -187,9 +214,12 @@ impl SnapshotParser {
         self.columns.self_size.capacity() + self.columns.edge_to.capacity()
     }
 
-    fn advance(&mut self, mut chunk: &[u8]) -> Result<()> {
+    fn advance(&mut self, mut chunk: &[u8], sink: &mut dyn NodeSink) -> Result<()> {
         while !chunk.is_empty() {
-            let used = self.step(chunk)?;
+            let used = match &self.state {
+                State::Numbers(..) => self.numbers(chunk, sink)?,
+                _ => self.step(chunk)?,
+            };
             self.offset += used as u64;
             chunk = &chunk[used..];
         }
@@ -201,7 +231,13 @@ impl SnapshotParser {
         match &mut self.state {
             State::Key { .. } => self.key(chunk),
             State::Header { .. } => self.header(chunk),
-            State::Numbers(..) => self.numbers(chunk),
+            State::Unwanted(_) => match memchr::memchr(b']', chunk) {
+                Some(end) => {
+                    self.state = State::AfterValue;
+                    Ok(end + 1)
+                }
+                None => Ok(chunk.len()),
+            },
             State::Strings => self.strings(chunk),
             State::Skip(skipper) => {
                 let (used, ended) = skipper.skip(chunk, self.offset)?;
@@ -268,6 +304,12 @@ impl SnapshotParser {
             };
             return Err(Error::at(kind, start));
         }
+        // The edges are cut among the nodes as they come.
+        if section == Section::Edges && self.nodes.is_none() {
+            let kind =
+                ErrorKind::SnapshotSchema { expected: "\"nodes\" before \"edges\"".to_owned(), found: key() };
+            return Err(Error::at(kind, start));
+        }
         let twice = match section {
             Section::Snapshot => self.header.is_some(),
             Section::Nodes => self.nodes.is_some(),
@@ -300,9 +342,10 @@ impl SnapshotParser {
                 State::Header { depth: 0, string: false, escape: false, start: self.offset }
             }
             (Section::Nodes, Some(header)) => {
-                self.nodes = Some(NodeBuilder::new(header));
+                self.nodes = Some(NodeBuilder::new(header, self.alone));
                 numbers
             }
+            (Section::Edges | Section::Locations, _) if self.alone => State::Unwanted(section),
             (Section::Edges, Some(header)) => {
                 self.edges = Some(EdgeBuilder::new(header));
                 numbers
@@ -315,7 +358,12 @@ impl SnapshotParser {
                 None => State::Skip(Box::new(Skipper::new())),
             },
             (Section::Strings, _) => {
-                self.strings = Some(StringsBuilder::new());
+                if self.nodes.is_none() || (self.edges.is_none() && !self.alone) {
+                    self.names.keep_all();
+                }
+                let names = std::mem::take(&mut self.names);
+                self.strings =
+                    Some(if self.alone { StringsBuilder::only(names) } else { StringsBuilder::new(names) });
                 State::Strings
             }
             _ => State::Skip(Box::new(Skipper::new())),
@@ -356,7 +404,7 @@ impl SnapshotParser {
         Ok(used)
     }
 
-    fn numbers(&mut self, chunk: &[u8]) -> Result<usize> {
+    fn numbers(&mut self, chunk: &[u8], sink: &mut dyn NodeSink) -> Result<usize> {
         let State::Numbers(section, scanner) = &mut self.state else { return Ok(0) };
         let scanned = scanner.scan(chunk, self.offset, &mut self.batch, section.name());
         let (used, stop) = scanned.as_ref().map_or((0, Stop::Full), |&scanned| scanned);
@@ -364,31 +412,35 @@ impl SnapshotParser {
         if stop == Stop::Chunk && self.batch.values().is_empty() {
             return Ok(used);
         }
-        let (batch, columns) = (&mut self.batch, &mut self.columns);
-        match section {
-            Section::Nodes => {
-                if let Some(nodes) = &mut self.nodes {
-                    nodes.take(batch, columns, chunk)?;
-                    if stop == Stop::End {
-                        nodes.finish(batch, columns, last)?;
-                    }
+        let (read, columns) = (Scanned { batch: &self.batch, chunk }, &mut self.columns);
+        let end = (stop == Stop::End).then_some(last);
+        let used_up = match section {
+            Section::Nodes => match &mut self.nodes {
+                Some(nodes) => nodes.take(read, columns, &mut self.names)?,
+                None => 0,
+            },
+            Section::Edges => match &mut self.edges {
+                Some(edges) => edges.take(read, columns, &mut self.names)?,
+                None => 0,
+            },
+            _ => match &self.locations {
+                Some(locations) => locations.take(read, &mut self.places)?,
+                None => 0,
+            },
+        };
+        self.batch.consume(used_up);
+        if self.alone && matches!(section, Section::Nodes) {
+            sink.take(Rows::of(&self.columns))?;
+            self.columns.clear_rows();
+        }
+        if let Some(end) = end {
+            let (batch, columns) = (&self.batch, &self.columns);
+            match section {
+                Section::Nodes => self.nodes.as_ref().map_or(Ok(()), |nodes| nodes.finish(batch, end))?,
+                Section::Edges => {
+                    self.edges.as_mut().map_or(Ok(()), |edges| edges.finish(batch, columns, end))?
                 }
-            }
-            Section::Edges => {
-                if let Some(edges) = &mut self.edges {
-                    edges.take(batch, columns, chunk)?;
-                    if stop == Stop::End {
-                        edges.finish(batch, columns, last)?;
-                    }
-                }
-            }
-            _ => {
-                if let Some(locations) = &mut self.locations {
-                    locations.take(batch, &mut self.places, chunk)?;
-                    if stop == Stop::End {
-                        locations.finish(batch, last)?;
-                    }
-                }
+                _ => self.locations.as_ref().map_or(Ok(()), |locations| locations.finish(batch, end))?,
             }
         }
         scanned?;
@@ -404,6 +456,7 @@ impl SnapshotParser {
             if error.offset().is_some() { error } else { Error::at(error.kind().clone(), self.offset) }
         })?;
         if ended {
+            self.strings_end = self.offset + (used as u64).saturating_sub(1);
             self.state = State::AfterValue;
         }
         Ok(used)
@@ -422,11 +475,69 @@ impl SnapshotParser {
             State::Value(section) => format!("\"[\" in \"{}\"", section.name()),
             State::Header { .. } => "the end of the header".to_owned(),
             State::Numbers(section, _) => format!("a number or \"]\" in \"{}\"", section.name()),
+            State::Unwanted(section) => format!("\"]\" in \"{}\"", section.name()),
             State::Strings => "a string or \"]\" in \"strings\"".to_owned(),
             State::Skip(_) => "the end of a value".to_owned(),
             State::AfterValue => "\",\" or \"}\"".to_owned(),
             State::End => "the end of the input".to_owned(),
         }
+    }
+}
+
+/// Where nodes go that become a graph: nowhere else.
+struct NoSink;
+
+impl NodeSink for NoSink {
+    fn take(&mut self, _: Rows<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Reads the nodes of a `.heapsnapshot` and the names of their classes, in constant memory and pieces of any size.
+///
+/// Edges are stepped over unread, so that what is wrong in them is not seen.
+#[derive(Debug)]
+pub struct NodeParser(SnapshotParser);
+
+impl NodeParser {
+    /// A parser at the start of an input.
+    pub fn new() -> Self {
+        Self(SnapshotParser { alone: true, ..SnapshotParser::new() })
+    }
+
+    /// Takes the next piece of the input, of any length, and hands the nodes in it to `sink`.
+    ///
+    /// # Errors
+    ///
+    /// As [`SnapshotParser::feed`], and those of the sink.
+    pub fn feed(&mut self, chunk: &[u8], sink: &mut dyn NodeSink) -> Result<()> {
+        self.0.feed_to(chunk, sink)
+    }
+
+    /// Whether what comes next is of no interest up to the next quote.
+    pub fn is_skipping(&self) -> bool {
+        matches!(self.0.state, State::Unwanted(_))
+    }
+
+    /// Goes on behind the next `bytes` bytes of the input, which are known to hold no quote; only while [`NodeParser::is_skipping`].
+    pub fn skip(&mut self, bytes: u64) {
+        self.0.offset += bytes;
+    }
+
+    /// The names of objects and native nodes, by string index.
+    ///
+    /// # Errors
+    ///
+    /// As [`SnapshotParser::finish`].
+    pub fn finish(self) -> Result<SparseStrings> {
+        self.0.check_end()?;
+        self.0.strings.map_or_else(|| Ok(SparseStrings::default()), StringsBuilder::finish_names)
+    }
+}
+
+impl Default for NodeParser {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

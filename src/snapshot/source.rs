@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::compress::Decoder;
 use crate::control::Control;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::graph::filled;
 
 /// Read at a time: large enough that a read costs nothing beside the parse, small enough for the second-level cache.
@@ -65,16 +65,80 @@ impl<'c> Input<'c> {
     ) -> Result<()> {
         let mut buffer = filled(0, CHUNK)?;
         loop {
-            self.control.check()?;
-            match reader.read(&mut buffer) {
-                Ok(0) => return self.finish(sink),
-                Ok(count) => self.feed(&buffer[..count], sink)?,
-                Err(error) if error.kind() == IoKind::Interrupted => {}
-                Err(error) => return Err(Error::io("read", path, &error)),
+            match read_some(reader, &mut buffer, self.control, path)? {
+                0 => return self.finish(sink),
+                count => self.feed(&buffer[..count], sink)?,
             }
         }
     }
 }
+
+impl Input<'_> {
+    /// The same as [`Input::read`], with a thread that reads on while `sink` works: at most four pieces ahead.
+    ///
+    /// # Errors
+    ///
+    /// Those of `read`, and `Unsupported` where no thread can be had.
+    pub fn read_ahead(
+        mut self,
+        mut reader: Box<dyn Read + Send>,
+        path: &Path,
+        sink: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let control = self.control;
+        let (filled_tx, filled_rx) = std::sync::mpsc::sync_channel::<Result<Vec<u8>>>(AHEAD);
+        let (used_tx, used_rx) = std::sync::mpsc::channel::<Vec<u8>>();
+        let read_on = move || {
+            loop {
+                let buffer = used_rx.try_recv().map_or_else(|_| filled(0, CHUNK), Ok);
+                let piece = buffer.and_then(|mut buffer| {
+                    // A full piece as a rule; a pipe gives what it has.
+                    let count = read_some(&mut *reader, &mut buffer, control, path)?;
+                    buffer.truncate(count);
+                    Ok(buffer)
+                });
+                let is_last = piece.as_ref().map_or(true, Vec::is_empty);
+                // Whoever took the pieces has an error of its own to tell.
+                if filled_tx.send(piece).is_err() || is_last {
+                    return;
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("heapwarden-read".to_owned());
+            thread.spawn_scoped(scope, read_on).map_err(|error| {
+                let reason = error.to_string();
+                Error::new(ErrorKind::Unsupported { feature: "a second thread", reason })
+            })?;
+            // Owned in here: on the way out it is dropped before the thread is waited for, which ends it.
+            let pieces = filled_rx;
+            for piece in &pieces {
+                let mut piece = piece?;
+                if piece.is_empty() {
+                    break;
+                }
+                self.feed(&piece, sink)?;
+                piece.resize(CHUNK, 0);
+                let _ = used_tx.send(piece);
+            }
+            self.finish(sink)
+        })
+    }
+}
+
+/// Reads once, again after each interruption.
+fn read_some(reader: &mut dyn Read, buffer: &mut [u8], control: &Control, path: &Path) -> Result<usize> {
+    loop {
+        control.check()?;
+        match reader.read(buffer) {
+            Err(error) if error.kind() == IoKind::Interrupted => {}
+            other => return other.map_err(|error| Error::io("read", path, &error)),
+        }
+    }
+}
+
+/// How many pieces the reading thread may be ahead.
+const AHEAD: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -85,7 +149,6 @@ mod tests {
     use super::*;
     use crate::compress::{Compression, Encoder};
     use crate::control::Stage;
-    use crate::error::ErrorKind;
     use crate::snapshot::SnapshotParser;
     use crate::snapshot::testing::Snapshot;
 

@@ -1,8 +1,9 @@
 //! The `strings` array: JSON strings, their escapes undone, into one buffer.
 
+use super::columns::Names;
 use super::parser::found;
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::StringTable;
+use crate::graph::{SparseStrings, StringTable, reserve};
 
 /// A string's end is kept in 32 bits; strings are a twentieth of a file, so this is a file of 80 GB.
 const MAX_TEXT: u64 = u32::MAX as u64;
@@ -35,11 +36,38 @@ pub(crate) struct StringsBuilder {
     high: Option<u32>,
     /// Whether the current string has bytes that are not ASCII and must be checked.
     raw: bool,
+    /// The strings to keep whole.
+    names: Names,
+    /// Index and end of what is kept, where only `names` are.
+    sparse: Option<Vec<(u32, u32)>>,
+    /// How many strings have ended.
+    count: u64,
+    /// Where the current one starts in `text`.
+    start: usize,
+    /// Whether nothing of the current one is kept.
+    skip: bool,
 }
 
 impl StringsBuilder {
-    pub fn new() -> Self {
-        Self { state: State::First, text: Vec::new(), ends: Vec::new(), high: None, raw: false }
+    /// A builder that keeps `names` whole and of all else the beginning.
+    pub fn new(names: Names) -> Self {
+        Self {
+            state: State::First,
+            text: Vec::new(),
+            ends: Vec::new(),
+            high: None,
+            raw: false,
+            names,
+            sparse: None,
+            count: 0,
+            start: 0,
+            skip: false,
+        }
+    }
+
+    /// A builder that keeps `names` and nothing else.
+    pub fn only(names: Names) -> Self {
+        Self { sparse: Some(Vec::new()), ..Self::new(names) }
     }
 
     /// Reads on; returns how many bytes were used and whether the closing bracket was among them.
@@ -55,7 +83,10 @@ impl StringsBuilder {
             at += 1;
             match (self.state, byte) {
                 (State::First | State::Want | State::After, b' ' | b'\t' | b'\n' | b'\r') => {}
-                (State::First | State::Want, b'"') => self.state = State::Text,
+                (State::First | State::Want, b'"') => {
+                    self.skip = self.sparse.is_some() && !self.names.has(self.count as usize);
+                    self.state = State::Text;
+                }
                 (State::After, b',') => self.state = State::Want,
                 (State::First | State::After, b']') => return Ok((at, true)),
                 (State::Escape, _) => self.escape(byte, offset)?,
@@ -71,7 +102,12 @@ impl StringsBuilder {
 
     /// The number of strings so far.
     pub fn len(&self) -> u64 {
-        self.ends.len() as u64
+        self.count
+    }
+
+    /// The names of what was read.
+    pub fn finish_names(self) -> Result<SparseStrings> {
+        SparseStrings::from_parts(self.text, self.sparse.unwrap_or_default())
     }
 
     /// The table of what was read.
@@ -100,26 +136,53 @@ impl StringsBuilder {
 
     fn end_string(&mut self) -> Result<()> {
         self.lone_surrogate()?;
-        if self.raw {
-            self.raw = false;
-            let start = self.ends.last().map_or(0, |&end| end as usize);
-            if let Err(error) = std::str::from_utf8(&self.text[start..]) {
-                let good = start + error.valid_up_to();
-                let mended = String::from_utf8_lossy(&self.text[good..]).into_owned();
-                self.text.truncate(good);
-                self.push(mended.as_bytes())?;
-            }
-        }
-        if self.text.len() as u64 > MAX_TEXT {
-            return Err(ErrorKind::SnapshotLimit { what: "the text of all strings", limit: MAX_TEXT }.into());
-        }
-        if self.ends.len() as u64 >= MAX_TEXT {
+        self.state = State::After;
+        if self.count >= MAX_TEXT {
             return Err(ErrorKind::SnapshotLimit { what: "strings", limit: MAX_TEXT }.into());
         }
-        self.ends.try_reserve(1).map_err(|_| out_of_memory(self.ends.len() * 8))?;
-        self.ends.push(self.text.len() as u32);
-        self.state = State::After;
+        let index = self.count as u32;
+        self.count += 1;
+        if std::mem::take(&mut self.skip) {
+            self.raw = false;
+            return Ok(());
+        }
+        if std::mem::take(&mut self.raw)
+            && let Err(error) = std::str::from_utf8(&self.text[self.start..])
+        {
+            let good = self.start + error.valid_up_to();
+            let mended = String::from_utf8_lossy(&self.text[good..]).into_owned();
+            self.text.truncate(good);
+            self.push(mended.as_bytes())?;
+        }
+        self.shorten(index);
+        self.start = self.text.len();
+        let Ok(end) = u32::try_from(self.text.len()) else {
+            let kind = ErrorKind::SnapshotLimit { what: "the text of all strings", limit: MAX_TEXT };
+            return Err(kind.into());
+        };
+        match &mut self.sparse {
+            Some(ends) => {
+                reserve(ends, 1)?;
+                ends.push((index, end));
+            }
+            None => {
+                reserve(&mut self.ends, 1)?;
+                self.ends.push(end);
+            }
+        }
         Ok(())
+    }
+
+    /// Cuts the string that ends here, if it is long and names nothing.
+    fn shorten(&mut self, index: u32) {
+        let mut end = self.start + StringTable::VALUE_BYTES;
+        if self.text.len() > end && !self.names.has(index as usize) {
+            // Not inside a character: the bytes after its first are 0b10xxxxxx.
+            while self.text[end] & 0xC0 == 0x80 {
+                end -= 1;
+            }
+            self.text.truncate(end);
+        }
     }
 
     fn escape(&mut self, byte: u8, offset: u64) -> Result<()> {
@@ -182,14 +245,13 @@ impl StringsBuilder {
     }
 
     fn push(&mut self, bytes: &[u8]) -> Result<()> {
-        self.text.try_reserve(bytes.len()).map_err(|_| out_of_memory(self.text.len() + bytes.len()))?;
+        if self.skip {
+            return Ok(());
+        }
+        reserve(&mut self.text, bytes.len())?;
         self.text.extend_from_slice(bytes);
         Ok(())
     }
-}
-
-fn out_of_memory(bytes: usize) -> Error {
-    ErrorKind::OutOfMemory { bytes: bytes as u64 }.into()
 }
 
 fn syntax(expected: &str, byte: u8, offset: u64) -> Error {
@@ -203,7 +265,7 @@ mod tests {
     fn strings(text: &[u8]) -> Result<Vec<String>> {
         let mut results = Vec::new();
         for piece in [1, 2, 3, 5, text.len()] {
-            let mut builder = StringsBuilder::new();
+            let mut builder = StringsBuilder::new(Names::default());
             let mut result = Ok(());
             for (n, chunk) in text.chunks(piece).enumerate() {
                 if let Err(error) = builder.feed(chunk, (n * piece) as u64) {

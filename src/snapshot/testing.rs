@@ -1,5 +1,6 @@
 //! Snapshots for tests: built node by node, written as V8 writes them.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::SnapshotParser;
@@ -186,4 +187,34 @@ pub(crate) fn parse(text: &[u8], piece: usize) -> crate::error::Result<Graph> {
         parser.feed(chunk)?;
     }
     parser.finish()
+}
+
+/// Any snapshot of up to twenty nodes: kinds, names, ids and sizes as they come, edges from anywhere to anywhere.
+pub(crate) fn arbitrary() -> impl Strategy<Value = Snapshot> {
+    let node = (0..NODE_TYPES.len(), ".{0,12}", 0..u64::from(u32::MAX), 0..1u64 << 40);
+    let edge = (
+        any::<prop::sample::Index>(),
+        any::<prop::sample::Index>(),
+        0..EDGE_TYPES.len(),
+        ".{0,8}",
+        0..1000u32,
+    );
+    (prop::collection::vec(node, 0..20), prop::collection::vec(edge, 0..60), any::<bool>()).prop_map(
+        |(nodes, edges, old)| {
+            let mut s = Snapshot::new();
+            s.old = old;
+            for (kind, name, id, size) in &nodes {
+                let node = s.node(NODE_TYPES[*kind], name, *size);
+                s.set_id(node, *id);
+            }
+            let count = nodes.len() + 1;
+            for (from, to, kind, name, index) in &edges {
+                let kind = EDGE_TYPES[*kind];
+                let name =
+                    if kind == "element" || kind == "hidden" { index.to_string() } else { name.clone() };
+                s.edge(from.index(count), kind, &name, to.index(count));
+            }
+            s
+        },
+    )
 }

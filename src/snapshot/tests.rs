@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::testing::{EDGE_TYPES, NODE_TYPES, Snapshot, parse, write};
+use super::testing::{EDGE_TYPES, NODE_TYPES, Snapshot, arbitrary, parse, write};
 use super::{SnapshotParser, read_graph};
 use crate::error::{Error, ErrorKind};
 use crate::graph::{EdgeName, Graph};
@@ -31,11 +31,11 @@ fn facts(graph: &Graph) -> Value {
             let edges: Vec<Value> = graph
                 .edges(node)
                 .map(|edge| {
-                    let name = match graph.edge_name(edge) {
+                    let name = match graph.edge_name(node, edge) {
                         EdgeName::Name(name) => json!(name),
                         EdgeName::Index(index) => json!(index),
                     };
-                    json!([format!("{:?}", graph.edge_kind(edge)), name, graph.edge_to(edge)])
+                    json!([format!("{:?}", graph.edge_kind(node, edge)), name, graph.edge_to(edge)])
                 })
                 .collect();
             json!([graph.kind(node).name(), graph.name(node), graph.id(node), graph.self_size(node), edges])
@@ -78,35 +78,6 @@ fn oracle(text: &str) -> Value {
         })
         .collect();
     json!(rows)
-}
-
-fn arbitrary() -> impl Strategy<Value = Snapshot> {
-    let node = (0..NODE_TYPES.len(), ".{0,12}", 0..u64::from(u32::MAX), 0..1u64 << 40);
-    let edge = (
-        any::<prop::sample::Index>(),
-        any::<prop::sample::Index>(),
-        0..EDGE_TYPES.len(),
-        ".{0,8}",
-        0..1000u32,
-    );
-    (prop::collection::vec(node, 0..20), prop::collection::vec(edge, 0..60), any::<bool>()).prop_map(
-        |(nodes, edges, old)| {
-            let mut s = Snapshot::new();
-            s.old = old;
-            for (kind, name, id, size) in &nodes {
-                let node = s.node(NODE_TYPES[*kind], name, *size);
-                s.set_id(node, *id);
-            }
-            let count = nodes.len() + 1;
-            for (from, to, kind, name, index) in &edges {
-                let kind = EDGE_TYPES[*kind];
-                let name =
-                    if kind == "element" || kind == "hidden" { index.to_string() } else { name.clone() };
-                s.edge(from.index(count), kind, &name, to.index(count));
-            }
-            s
-        },
-    )
 }
 
 proptest! {
@@ -196,8 +167,8 @@ fn fields_in_another_order_and_fields_unknown() {
 fn sections_in_any_order_after_the_header_and_keys_unknown() {
     let value = small().value();
     let text = format!(
-        "\u{20}{{ \"snapshot\" : {} ,\"later\":{{\"a\":[1,{{\"b\":null}}]}},\"strings\":{},\"edges\":{},\"n\\u0041\":-1.5e3,\"locations\":{},\"nodes\":{}}} \n",
-        value["snapshot"], value["strings"], value["edges"], value["locations"], value["nodes"]
+        "\u{20}{{ \"snapshot\" : {} ,\"later\":{{\"a\":[1,{{\"b\":null}}]}},\"strings\":{},\"nodes\":{},\"n\\u0041\":-1.5e3,\"locations\":{},\"edges\":{}}} \n",
+        value["snapshot"], value["strings"], value["nodes"], value["locations"], value["edges"]
     );
     for piece in [1, 3, usize::MAX] {
         assert_eq!(facts(&parse(text.as_bytes(), piece).unwrap()), facts(&small().graph()));
@@ -238,7 +209,7 @@ fn indexes_out_of_range_are_named_with_their_place() {
         ("nodes", 1, 1 << 32, "node name", 1 << 32),
         ("edges", 0, 7, "edge type", 7),
         ("edges", 2, 42, "edge to_node", 42),
-        ("edges", 1, 999, "edge name", 0),
+        ("edges", 1, 99_999, "edge name", 0),
         ("locations", 0, 42, "location object_index", 42),
         ("locations", 1, 1 << 32, "location script_id", 1 << 32),
     ];
@@ -250,6 +221,24 @@ fn indexes_out_of_range_are_named_with_their_place() {
         assert_eq!(error.kind(), &ErrorKind::SnapshotIndex { field, index: value, limit }, "{key}[{at}]");
         assert_eq!(error.offset(), Some(offset_of(&text, key, at)), "{key}[{at}]");
     }
+}
+
+#[test]
+fn a_name_just_past_the_table_is_missed_where_the_table_ends() {
+    let text = changed(|root| root["edges"][1] = json!(999));
+    let error = error_of(&text);
+    let limit = small().value()["strings"].as_array().unwrap().len() as u64;
+    assert_eq!(error.kind(), &ErrorKind::SnapshotIndex { field: "edge name", index: 999, limit });
+    assert_eq!(error.offset(), text.rfind(']').map(|at| at as u64));
+}
+
+#[test]
+fn edges_before_their_nodes_are_refused() {
+    let value = small().value();
+    let text = format!("{{\"snapshot\":{},\"edges\":{}}}", value["snapshot"], value["edges"]);
+    let error = error_of(&text);
+    assert_eq!(error.code(), "HEAPWARDEN_ERR_SNAPSHOT_SCHEMA");
+    assert_eq!(error.offset(), text.find("\"edges\"").map(|at| at as u64));
 }
 
 #[test]
@@ -273,11 +262,11 @@ fn counts_that_lie_both_ways() {
     assert_eq!(error.kind(), &ErrorKind::SnapshotCount { section: "nodes", declared: 5, found: 6 });
     assert_eq!(error.offset(), Some(offset_of(&text, "nodes", 35)));
 
-    let text = changed(|root| root["snapshot"]["node_count"] = json!(4_000_000_000u64));
+    let text = changed(|root| root["snapshot"]["node_count"] = json!(1_000_000_000u64));
     let error = error_of(&text);
     assert_eq!(
         error.kind(),
-        &ErrorKind::SnapshotCount { section: "nodes", declared: 4_000_000_000, found: 6 }
+        &ErrorKind::SnapshotCount { section: "nodes", declared: 1_000_000_000, found: 6 }
     );
     assert_eq!(error.offset(), Some(closing(&text, "nodes")));
 

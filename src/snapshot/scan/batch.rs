@@ -75,6 +75,11 @@ impl Batch {
         }
     }
 
+    /// Whether any number may be one that does not fit in 32 bits.
+    pub fn has_wide(&self) -> bool {
+        !self.wide.is_empty()
+    }
+
     #[cold]
     fn wide_value(&self, index: usize) -> u64 {
         match self.wide.binary_search_by_key(&index, |&(at, _)| at) {
