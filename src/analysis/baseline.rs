@@ -13,8 +13,9 @@ use super::class::{Classes, Total};
 use super::culprits::{Before, Culprit, culprits};
 use super::diff::{ConstructorDelta, MatchedBy, named, ranked};
 use super::likeness::Likeness;
-use super::trees::{Trees, paths};
+use super::trees::Trees;
 use crate::error::Result;
+use crate::graph::path::Paths;
 use crate::graph::{Graph, check, filled};
 
 /// More classes than this are rare; those with the fewest instances are forgotten.
@@ -82,7 +83,7 @@ impl Baseline {
         sample.sort_unstable();
         sample.dedup_by_key(|&mut (id, _)| id);
         let totals = totals.into_iter().map(|(name, total)| (Box::from(name), total)).collect();
-        let paths = paths(graph, cancel)?;
+        let paths = Paths::of(graph, cancel)?;
         let mut alike: Vec<(u64, u32)> = Likeness::of(graph, &paths, cancel)?.counts().into_iter().collect();
         alike.sort_by_key(|&(key, count)| (std::cmp::Reverse(count), key));
         alike.truncate(MAX_ALIKE);

@@ -14,7 +14,7 @@ pub(crate) fn class_name(graph: &Graph, node: Node) -> &str {
 }
 
 /// What every node of `kind` is called, for kinds whose nodes have no class of their own.
-fn kind_class(kind: NodeKind) -> &'static str {
+pub(crate) fn kind_class(kind: NodeKind) -> &'static str {
     match kind {
         NodeKind::Hidden => "(system)",
         NodeKind::Code => "(compiled code)",
@@ -98,4 +98,16 @@ impl<'g> Classes<'g> {
 pub(crate) struct Total {
     pub count: u64,
     pub size: u64,
+}
+
+impl Total {
+    /// Both together.
+    pub fn plus(self, other: Self) -> Self {
+        Self { count: self.count.saturating_add(other.count), size: self.size.saturating_add(other.size) }
+    }
+
+    /// By how much this is more than `other`, in each figure; 0 where it is less.
+    pub fn over(self, other: Self) -> Self {
+        Self { count: self.count.saturating_sub(other.count), size: self.size.saturating_sub(other.size) }
+    }
 }

@@ -9,9 +9,10 @@ use super::baseline::{Growth, by_constructor};
 use super::class::{Classes, Total};
 use super::culprits::{Before, culprits};
 use super::likeness::Likeness;
-use super::trees::{Trees, paths};
+use super::trees::Trees;
 use crate::error::Result;
-use crate::graph::{Graph, Node, check, filled};
+use crate::graph::path::Paths;
+use crate::graph::{Graph, Location, Node, check, filled};
 
 /// How the objects of two snapshots were found to be the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -42,6 +43,9 @@ pub struct ConstructorDelta {
     pub removed_size: u64,
     /// New less gone.
     pub size_delta: i64,
+    /// Where the class is written, in comparisons that tell classes of one name apart by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
 }
 
 impl ConstructorDelta {
@@ -54,6 +58,7 @@ impl ConstructorDelta {
             added_size: added.size,
             removed_size: removed.size,
             size_delta: signed(added.size) - signed(removed.size),
+            location: None,
         }
     }
 }
@@ -87,7 +92,7 @@ pub fn diff(old: &Graph, new: &Graph, cancel: &AtomicBool) -> Result<Growth> {
     check(cancel)?;
     let pairs = Pairs::of((old, &old_classes), (new, &new_classes))?;
     if !pairs.corresponds() {
-        let alike = Likeness::of(old, &paths(old, cancel)?, cancel)?.counts();
+        let alike = Likeness::of(old, &Paths::of(old, cancel)?, cancel)?.counts();
         return by_constructor(&before, &alike, new, &new_classes, cancel);
     }
     check(cancel)?;

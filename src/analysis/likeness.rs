@@ -148,10 +148,11 @@ fn by_depth(graph: &Graph, paths: &Paths) -> Result<(Vec<Node>, Vec<u32>)> {
 
 /// Whether a step is by the same property as the one after it: `next` of `next` of `next`.
 fn repeats(graph: &Graph, paths: &Paths, step: &Step) -> bool {
-    graph.edge_kind(step.edge) == EdgeKind::Property
+    graph.edge_kind(step.from, step.edge) == EdgeKind::Property
         && paths.step(step.from).is_some_and(|outer| {
-            graph.edge_kind(outer.edge) == EdgeKind::Property
-                && graph.edge_name_or_index(outer.edge) == graph.edge_name_or_index(step.edge)
+            graph.edge_kind(outer.from, outer.edge) == EdgeKind::Property
+                && graph.edge_name_or_index(outer.from, outer.edge)
+                    == graph.edge_name_or_index(step.from, step.edge)
         })
 }
 
@@ -182,12 +183,12 @@ impl Names<'_> {
     }
 
     fn edge(&mut self, step: &Step) -> u64 {
-        match self.graph.edge_name(step.edge) {
+        match self.graph.edge_name(step.from, step.edge) {
             EdgeName::Index(_) => 0,
             _ if is_dictionary(self.graph, step.from) => 0,
             EdgeName::Name(name) if name.bytes().all(|byte| byte.is_ascii_digit()) => 0,
             EdgeName::Name(name) if ephemeron(name).is_some() => 1,
-            EdgeName::Name(_) => self.string(self.graph.edge_name_or_index(step.edge)),
+            EdgeName::Name(_) => self.string(self.graph.edge_name_or_index(step.from, step.edge)),
         }
     }
 }

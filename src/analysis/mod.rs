@@ -10,20 +10,37 @@
 //! ```
 
 mod baseline;
+mod census;
 mod class;
+mod comparison;
 mod culprits;
 mod diff;
+mod groundwork;
+mod grouping;
+mod histogram;
+mod ids;
 mod likeness;
+mod node_diff;
 mod path;
+mod retaining;
 mod summary;
+mod suspects;
 mod trees;
 
 pub use crate::graph::Location;
 pub use baseline::{Baseline, Growth, growth};
+pub use census::{CollectionSummary, ListenerSummary, PromiseSummary, TimerSummary};
+pub use comparison::{Compared, comparison};
 pub use culprits::{Culprit, Pattern};
 pub use diff::{ConstructorDelta, MatchedBy, diff};
+pub use histogram::{Histogram, HistogramBuilder, HistogramRow};
+pub use node_diff::{Newer, NodeDiff, Older, OlderBuilder};
 pub use path::PathStep;
-pub use summary::{ConstructorSummary, SnapshotSummary, summarize};
+pub use retaining::{Chosen, RetainingPath, retaining_paths};
+pub use summary::{ConstructorSummary, ObjectSummary, SnapshotSummary, SummaryOptions, View, summarize};
+pub use suspects::{Accumulated, Suspect};
 
+#[cfg(test)]
+mod node_tests;
 #[cfg(test)]
 mod tests;

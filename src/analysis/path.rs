@@ -109,11 +109,11 @@ pub(crate) fn owners<'p>(graph: &'p Graph, paths: &'p Paths, node: Node) -> impl
                     }
                     _ => {}
                 }
-                match graph.edge_kind(step.edge) {
+                match graph.edge_kind(step.from, step.edge) {
                     EdgeKind::Context if variable.is_none() && !stored => {
-                        variable = Some(edge_label(graph, step.edge));
+                        variable = Some(edge_label(graph, step.from, step.edge));
                     }
-                    EdgeKind::Context => variable = Some(edge_label(graph, step.edge)),
+                    EdgeKind::Context => variable = Some(edge_label(graph, step.from, step.edge)),
                     _ => stored |= graph.kind(step.from) == NodeKind::Array,
                 }
                 continue;
@@ -123,7 +123,7 @@ pub(crate) fn owners<'p>(graph: &'p Graph, paths: &'p Paths, node: Node) -> impl
                 (Some(variable), _) => variable,
                 (None, true) if is_keyed(class) => "[[Entries]]".to_owned(),
                 (None, true) => "[n]".to_owned(),
-                (None, false) => edge_label(graph, step.edge),
+                (None, false) => edge_label(graph, step.from, step.edge),
             };
             return Some(Owner { node: step.from, edge });
         }
@@ -132,26 +132,27 @@ pub(crate) fn owners<'p>(graph: &'p Graph, paths: &'p Paths, node: Node) -> impl
 
 /// The name under which `module` exports what is in `cell`: its table of exports has the name in the slot before.
 fn exported_name(graph: &Graph, module: Node, cell: Node) -> Option<String> {
-    let slot = |edge: Edge| match graph.edge_name(edge) {
+    let slot = |table: Node, edge: Edge| match graph.edge_name(table, edge) {
         EdgeName::Index(index) => Some(index),
-        EdgeName::Name(name) => name.parse().ok(),
+        EdgeName::Name(name) => name.parse::<u32>().ok(),
     };
     let tables = graph.edges(module).map(|edge| graph.edge_to(edge));
     tables.filter(|&table| graph.kind(table) == NodeKind::Array).find_map(|table| {
-        let at = graph.edges(table).find(|&edge| graph.edge_to(edge) == cell).and_then(slot)?;
+        let at = graph.edges(table).find(|&edge| graph.edge_to(edge) == cell)?;
+        let at = slot(table, at)?;
         let before = graph
             .edges(table)
-            .find(|&edge| slot(edge).is_some_and(|slot| slot.checked_add(1) == Some(at)))?;
+            .find(|&edge| slot(table, edge).is_some_and(|slot| slot.checked_add(1) == Some(at)))?;
         let name = graph.edge_to(before);
         graph.kind(name).is_string().then(|| graph.name(name).to_owned())
     })
 }
 
 /// What an edge is called, with numbers made one.
-fn edge_label(graph: &Graph, edge: Edge) -> String {
-    match graph.edge_name(edge) {
+fn edge_label(graph: &Graph, from: Node, edge: Edge) -> String {
+    match graph.edge_name(from, edge) {
         EdgeName::Index(_) => "[n]".to_owned(),
-        EdgeName::Name(name) if graph.edge_kind(edge) == EdgeKind::Internal => {
+        EdgeName::Name(name) if graph.edge_kind(from, edge) == EdgeKind::Internal => {
             if ephemeron(name).is_some() {
                 "[[WeakMap value]]".to_owned()
             } else if name.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use proptest::prelude::*;
 
 use super::*;
+use crate::control::Control;
 use crate::graph::Graph;
 use crate::snapshot::testing::Snapshot;
 
@@ -294,7 +295,7 @@ fn a_class_inside_itself_is_retained_once() {
     s.edge(a, "property", "l", b);
     s.edge(b, "property", "l", c);
     s.edge(c, "property", "text", leaf);
-    let summary = summarize(&s.graph(), &GO).unwrap();
+    let summary = summarize(s.graph(), SummaryOptions::default(), &Control::new()).unwrap();
     assert_eq!((summary.node_count, summary.edge_count, summary.total_shallow_size), (6, 5, 105));
     let tree = summary.constructors.iter().find(|c| c.constructor_name == "Tree").unwrap();
     assert_eq!((tree.count, tree.shallow_size, tree.retained_size), (4, 100, 105));
@@ -305,7 +306,9 @@ fn a_class_inside_itself_is_retained_once() {
 #[test]
 fn results_have_the_names_of_the_contract() {
     let mut p = Program::new();
-    let summary = serde_json::to_value(summarize(&p.graph(), &GO).unwrap()).unwrap();
+    let summary =
+        serde_json::to_value(summarize(p.graph(), SummaryOptions::default(), &Control::new()).unwrap())
+            .unwrap();
     for name in ["nodeCount", "edgeCount", "totalShallowSize"] {
         assert!(summary[name].is_u64(), "{name}");
     }
@@ -343,7 +346,9 @@ fn a_baseline_is_small() {
 fn a_cancelled_analysis_stops() {
     let graph = Program::new().graph();
     let stop = AtomicBool::new(true);
-    assert!(summarize(&graph, &stop).is_err());
+    let control = Control::new();
+    control.cancel();
+    assert!(summarize(Program::new().graph(), SummaryOptions::default(), &control).is_err());
     assert!(diff(&graph, &graph, &stop).is_err());
     assert!(growth(&Baseline::of(&graph, &GO).unwrap(), &graph, &stop).is_err());
 }

@@ -1,0 +1,205 @@
+//! DevTools' Comparison, to the byte: two snapshots by its classes, its shallow sizes and object id.
+//!
+//! Unlike [`super::node_diff`] this needs the edges: for the stores that belong to one object, and for the properties that tell plain
+//! objects apart. Both snapshots are told apart by the interfaces of the newer one, as DevTools does. One graph is in memory at a time.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+
+use super::class::Total;
+use super::diff::{ConstructorDelta, MatchedBy, ranked};
+use super::grouping::{Grouping, Interfaces, List, Matcher, list_of};
+use super::ids::Ids;
+use crate::error::Result;
+use crate::graph::location::Place;
+use crate::graph::owned::store_owners;
+use crate::graph::spare::Spare;
+use crate::graph::{Graph, Location, check, filled};
+
+/// A snapshot reduced to what is compared: 12 bytes a node that takes any memory.
+#[derive(Debug)]
+pub struct Compared {
+    interfaces: Interfaces,
+    groups: Vec<Class>,
+    /// The properties of plain objects, whose groups are named by the number of a list.
+    lists: Vec<List>,
+    /// Group, id and size. Sizes of 4 GB and more stand in `wide`.
+    objects: Vec<Object>,
+    wide: HashMap<u32, u64>,
+}
+
+type Object = (u32, u32, u32);
+
+/// What makes a class: its name, and where it is written in which script.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Class {
+    name: Box<str>,
+    place: Option<Place>,
+    location: Option<Location>,
+}
+
+impl Compared {
+    /// What is compared of `graph`.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`, `Cancelled`.
+    pub fn of(graph: &Graph, cancel: &AtomicBool) -> Result<Self> {
+        let mut spare = Spare::default();
+        let mut sizes = graph.self_sizes().clone();
+        for (store, owner) in store_owners(graph, &mut spare, cancel)? {
+            let bytes = sizes.get(store);
+            sizes.set(store, 0);
+            sizes.add(owner, bytes);
+        }
+        let (Grouping { by_node, groups }, lists) = Grouping::by_list(graph, &mut spare)?;
+        check(cancel)?;
+        let mut classes: Vec<Class> = groups
+            .iter()
+            .map(|group| Class { name: group.name.clone(), place: None, location: None })
+            .collect();
+        for &(node, place) in graph.placed_nodes() {
+            let group = by_node[node as usize] as usize;
+            if groups[group].placed && classes[group].place.is_none() {
+                classes[group].place = Some(graph.place(place));
+                classes[group].location = graph.location(node);
+            }
+        }
+        let taking = |node: &u32| sizes.get(*node) > 0;
+        let count = graph.nodes().filter(taking).count();
+        let mut objects = filled((0, 0, 0), count)?;
+        let mut wide = HashMap::new();
+        for (slot, node) in objects.iter_mut().zip(graph.nodes().filter(taking)) {
+            let (id, size) = (graph.id(node), sizes.get(node));
+            if size >= u64::from(u32::MAX) {
+                wide.insert(id, size);
+            }
+            *slot = (by_node[node as usize], id, size.min(u64::from(u32::MAX)) as u32);
+        }
+        Ok(Self { interfaces: Interfaces::of(graph)?, groups: classes, lists, objects, wide })
+    }
+
+    /// The objects by class and id, plain ones by the interfaces of `matcher`.
+    fn resolve(&self, matcher: &Matcher<'_>) -> Result<Resolved<'_>> {
+        let mut classes = self.groups.clone();
+        for Class { name, .. } in &mut classes {
+            if let Some(list) = list_of(name).and_then(|list| self.lists.get(list)) {
+                *name = matcher.find(list.iter().map(|property| &**property)).unwrap_or("Object").into();
+            }
+        }
+        let mut first: HashMap<&Class, u32> = HashMap::new();
+        let numbers: Vec<u32> =
+            (0..).zip(&classes).map(|(number, class)| *first.entry(class).or_insert(number)).collect();
+        let mut objects = filled((0, 0, 0), self.objects.len())?;
+        for (slot, &(group, id, size)) in objects.iter_mut().zip(&self.objects) {
+            *slot = (numbers[group as usize], id, size);
+        }
+        objects.sort_unstable();
+        Ok(Resolved { classes, objects, wide: &self.wide })
+    }
+}
+
+/// A snapshot with its classes, in order.
+struct Resolved<'a> {
+    classes: Vec<Class>,
+    /// Class, id and size, ascending.
+    objects: Vec<Object>,
+    wide: &'a HashMap<u32, u64>,
+}
+
+impl Resolved<'_> {
+    fn total(&self, objects: &[Object]) -> Total {
+        objects.iter().fold(Total::default(), |sum, &object| sum.plus(self.one(object)))
+    }
+
+    fn one(&self, (_, id, size): Object) -> Total {
+        let wide = if size == u32::MAX { self.wide.get(&id).copied() } else { None };
+        Total { count: 1, size: wide.unwrap_or(u64::from(size)) }
+    }
+
+    /// By class, its objects.
+    fn by_class(&self) -> HashMap<&Class, &[Object]> {
+        let runs = self.objects.chunk_by(|a, b| a.0 == b.0);
+        runs.map(|run| (&self.classes[run[0].0 as usize], run)).collect()
+    }
+
+    fn common_ids(&self, other: &Self) -> Result<u64> {
+        let mut ids = Ids::default();
+        for &(_, id, _) in &self.objects {
+            ids.insert(id)?;
+        }
+        ids.rank_all();
+        Ok(other.objects.iter().filter(|&&(_, id, _)| ids.rank(id).is_some()).count() as u64)
+    }
+}
+
+/// What changed between `older` and `newer`, largest growth first: the columns of DevTools' Comparison, and how objects were matched.
+///
+/// One row a class; classes of one name that are written in different places are different rows.
+///
+/// # Errors
+///
+/// `OutOfMemory`.
+pub fn comparison(older: &Compared, newer: &Compared) -> Result<(MatchedBy, Vec<ConstructorDelta>)> {
+    let matcher = Matcher::new(&newer.interfaces);
+    let (older, newer) = (older.resolve(&matcher)?, newer.resolve(&matcher)?);
+    let (before, mut after) = (older.by_class(), newer.by_class());
+    let mut pairs: Vec<(&Class, &[Object], &[Object])> = before
+        .into_iter()
+        .map(|(class, was)| (class, was, after.remove(class).unwrap_or_default()))
+        .collect();
+    pairs.extend(after.into_iter().map(|(class, is)| (class, Default::default(), is)));
+    let mut matched = 0;
+    let changes: Vec<_> = pairs
+        .iter()
+        .map(|&(class, was, is)| {
+            let (removed, added, same) = changed((&older, was), (&newer, is));
+            matched += same;
+            (class, removed, added)
+        })
+        .collect();
+    let common = older.common_ids(&newer)?;
+    let smaller = older.objects.len().min(newer.objects.len()) as u64;
+    // As elsewhere: of ids that correspond next to none has changed its class.
+    let by_id = common * 20 >= smaller && (common - matched.min(common)) * 20 <= common;
+    let totals = pairs.iter().map(|&(class, was, is)| {
+        let (was, is) = (older.total(was), newer.total(is));
+        (class, was.over(is), is.over(was))
+    });
+    let changes = if by_id { changes } else { totals.collect() };
+    let mut deltas: Vec<ConstructorDelta> = changes
+        .into_iter()
+        .map(|(class, removed, added)| ConstructorDelta {
+            location: class.location.clone(),
+            ..ConstructorDelta::new(&class.name, added, removed)
+        })
+        .collect();
+    deltas.retain(|delta| delta.added_count > 0 || delta.removed_count > 0);
+    Ok((if by_id { MatchedBy::Id } else { MatchedBy::Constructor }, ranked(deltas)))
+}
+
+/// What is gone, what is new, and how many are the same, of the objects of one class.
+fn changed(older: (&Resolved<'_>, &[Object]), newer: (&Resolved<'_>, &[Object])) -> (Total, Total, u64) {
+    let ((before, was), (after, is)) = (older, newer);
+    let (mut removed, mut added, mut same) = (Total::default(), Total::default(), 0);
+    // Both ascend by id.
+    let (mut i, mut j) = (0, 0);
+    while i < was.len() || j < is.len() {
+        match (was.get(i), is.get(j)) {
+            (Some(a), Some(b)) if a.1 == b.1 => {
+                same += 1;
+                (i, j) = (i + 1, j + 1);
+            }
+            (Some(&a), b) if b.is_none_or(|b| a.1 < b.1) => {
+                removed = removed.plus(before.one(a));
+                i += 1;
+            }
+            (_, Some(&b)) => {
+                added = added.plus(after.one(b));
+                j += 1;
+            }
+            (_, None) => break,
+        }
+    }
+    (removed, added, same)
+}
