@@ -2,11 +2,15 @@
 
 const { MemoryMonitor } = require('./lib/monitor');
 const { HeapwardenError } = require('./lib/errors');
-const { writeSnapshot, captureSummary, summarizeSnapshot, diffSnapshots } = require('./lib/snapshot');
+const {
+  writeSnapshot, captureSummary, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
+} = require('./lib/snapshot');
 
 module.exports.MemoryMonitor = MemoryMonitor;
 module.exports.HeapwardenError = HeapwardenError;
 module.exports.writeSnapshot = writeSnapshot;
 module.exports.captureSummary = captureSummary;
 module.exports.summarizeSnapshot = summarizeSnapshot;
+module.exports.histogramSnapshot = histogramSnapshot;
+module.exports.retainingPaths = retainingPaths;
 module.exports.diffSnapshots = diffSnapshots;

@@ -48,6 +48,44 @@ function analysisOptions(options = {}) {
   return { signal: abortSignal(options.signal), onProgress, pieceBytes: chunkBytes };
 }
 
+/** What a summary is to contain and may take, checked. */
+function summaryOptions(options = {}) {
+  const { objects = 0, threads = 1, shallowSizes = 'devtools' } = { ...options };
+  oneOf('shallowSizes', shallowSizes, ['devtools', 'file']);
+  return {
+    ...analysisOptions(options),
+    settings: { objects: whole('objects', objects, 0, 1e6), threads: whole('threads', threads, 1, 64), shallowSizes },
+  };
+}
+
+/** What a comparison is to contain, checked. */
+function diffOptions(options = {}) {
+  const { culprits = true, shallowSizes = 'file' } = { ...options };
+  if (typeof culprits !== 'boolean') throw invalidArg('culprits', 'true or false', culprits);
+  oneOf('shallowSizes', shallowSizes, ['file', 'devtools']);
+  return { ...analysisOptions(options), settings: { culprits, shallowSizes } };
+}
+
+/** Which objects' paths are wanted, checked. */
+function pathOptions(options) {
+  const { ids, constructorName, limit } = { ...options };
+  const given = analysisOptions(options);
+  if (ids !== undefined) {
+    if (!Array.isArray(ids)) throw invalidArg('ids', 'an array of object ids', ids);
+    if (constructorName !== undefined) throw invalidArg('constructorName', 'nothing beside ids', constructorName);
+    return { ...given, settings: { ids: ids.map((id, i) => whole(`ids[${i}]`, id, 0, 2 ** 32 - 1)) } };
+  }
+  if (typeof constructorName !== 'string') throw invalidArg('ids or constructorName', 'one of them', constructorName);
+  return { ...given, settings: { constructorName, limit: whole('limit', limit ?? 10, 1, 1e6) } };
+}
+
+function whole(name, value, least, most) {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw invalidArg(name, `a whole number from ${least} to ${most}`, value);
+  }
+  return value;
+}
+
 /** A snapshot to read: a path as a string, or what gives its bytes. */
 function snapshotSource(name, value) {
   if (typeof value === 'string') {
@@ -120,4 +158,6 @@ function unsupported(what, why) {
   return new HeapwardenError('HEAPWARDEN_ERR_UNSUPPORTED', `${what} is not available here: ${why}`);
 }
 
-module.exports = { monitorOptions, snapshotOptions, analysisOptions, snapshotSource, environmentOptions };
+module.exports = {
+  monitorOptions, snapshotOptions, analysisOptions, summaryOptions, diffOptions, pathOptions, snapshotSource, environmentOptions,
+};

@@ -11,7 +11,9 @@ const { bridge } = require('./bridge');
 const { fromJson, invalidArg, translated, translatedAsync } = require('./errors');
 const { analyse } = require('./job');
 const { knowLineEnds } = require('./line-ends');
-const { analysisOptions, snapshotOptions, snapshotSource } = require('./options');
+const {
+  analysisOptions, diffOptions, pathOptions, snapshotOptions, snapshotSource, summaryOptions,
+} = require('./options');
 
 /**
  * Takes one snapshot of this thread's heap, which stops it meanwhile, and gives what native code made of it.
@@ -114,7 +116,18 @@ async function captureSummary(options) {
 
 /** What a snapshot contains, by constructor. */
 async function summarizeSnapshot(source, options) {
-  return analyse('summary', [snapshotSource('source', source)], analysisOptions(options));
+  return analyse('summary', [snapshotSource('source', source)], summaryOptions(options));
+}
+
+/** How many objects of each class a snapshot contains, and their own bytes; a few megabytes of memory whatever its size. */
+async function histogramSnapshot(source, options) {
+  return analyse('histogram', [snapshotSource('source', source)], analysisOptions(options));
+}
+
+/** What keeps chosen objects of a snapshot alive. */
+async function retainingPaths(source, options) {
+  const { objects } = await analyse('paths', [snapshotSource('source', source)], pathOptions(options));
+  return objects;
 }
 
 /** What grew from the first snapshot to the second, and to the third if there is one; largest growth first. */
@@ -122,7 +135,9 @@ async function diffSnapshots(sources, options) {
   if (!Array.isArray(sources) || sources.length < 2 || sources.length > 3) {
     throw invalidArg('paths', 'an array of two or three snapshots, the oldest first', sources);
   }
-  return analyse('diff', sources.map((source, i) => snapshotSource(`paths[${i}]`, source)), analysisOptions(options));
+  return analyse('diff', sources.map((source, i) => snapshotSource(`paths[${i}]`, source)), diffOptions(options));
 }
 
-module.exports = { capture, snapshotName, writeSnapshot, captureSummary, summarizeSnapshot, diffSnapshots };
+module.exports = {
+  capture, snapshotName, writeSnapshot, captureSummary, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
+};

@@ -19,10 +19,10 @@ pub enum Stage {
     Distances,
     /// Through which node every path to a node leads.
     Dominators,
-    /// What each node keeps alive.
-    Retained,
     /// Nodes are counted by class.
     Classes,
+    /// What each node keeps alive.
+    Retained,
     /// Retaining paths and culprits.
     Paths,
     /// The result is put into words.

@@ -2,14 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Product, written};
-use crate::analysis::{self, ConstructorDelta, Culprit, Growth, MatchedBy};
+use crate::analysis::{
+    self, Compared, ConstructorDelta, Culprit, Growth, Location, MatchedBy, Newer, NodeDiff, OlderBuilder,
+    View, comparison,
+};
 use crate::control::{Control, Stage};
-use crate::error::{ErrorKind, Result};
-use crate::graph::Graph;
-use crate::snapshot::SnapshotParser;
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{Graph, NodeSink, Rows};
+use crate::snapshot::{NodeParser, SnapshotParser};
 
 /// Where the two looks came from that are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +39,37 @@ pub fn mismatch(matched_by: MatchedBy, origin: Origin) -> Option<&'static str> {
     }
 }
 
-/// At most two graphs at a time are held, whatever the number of inputs.
-#[derive(Default)]
-pub(super) struct Diff {
-    parser: SnapshotParser,
-    last: Option<Graph>,
-    growths: Vec<Growth>,
+/// What a comparison can be told.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(super) struct DiffSettings {
+    /// Whether it says why, and not only what: needs both graphs.
+    culprits: bool,
+    /// Whose shallow sizes are compared.
+    shallow_sizes: View,
+}
+
+impl Default for DiffSettings {
+    fn default() -> Self {
+        Self { culprits: true, shallow_sizes: View::File }
+    }
+}
+
+/// The cheapest comparison that answers what is asked.
+pub(super) fn of(settings: &DiffSettings, inputs: usize) -> Box<dyn Product> {
+    if settings.culprits || settings.shallow_sizes == View::Devtools {
+        let graphs = Graphs {
+            parser: SnapshotParser::new(),
+            last: None,
+            compared: None,
+            intervals: Vec::new(),
+            culprits: settings.culprits,
+            devtools: settings.shallow_sizes == View::Devtools,
+        };
+        Box::new(graphs)
+    } else {
+        Box::new(Nodes { left: inputs.saturating_sub(1), ..Nodes::default() })
+    }
 }
 
 #[derive(Serialize)]
@@ -52,29 +80,133 @@ struct Reported {
     matched_by_reason: Option<&'static str>,
 }
 
-impl Product for Diff {
+fn reported(growth: Option<Growth>, control: &Control) -> Result<String> {
+    let growth = growth.ok_or_else(|| {
+        let message = "a comparison was finished before its second input".to_owned();
+        Error::new(ErrorKind::Internal { message })
+    })?;
+    let matched_by_reason = mismatch(growth.matched_by, Origin::Unknown);
+    written(&Reported { growth, matched_by_reason }, control)
+}
+
+/// The comparison that needs the edges. At most two graphs at a time are held, whatever the number of inputs, and one where no culprits
+/// are wanted.
+struct Graphs {
+    parser: SnapshotParser,
+    last: Option<Graph>,
+    compared: Option<Compared>,
+    intervals: Vec<Growth>,
+    culprits: bool,
+    devtools: bool,
+}
+
+impl Graphs {
+    /// What changed from the input before, if there is one, to `graph`.
+    fn interval(&mut self, graph: &Graph, control: &Control) -> Result<Option<Growth>> {
+        let cancel = control.cancel_flag();
+        let mut growth = match &self.last {
+            Some(last) => Some(analysis::diff(last, graph, cancel)?),
+            None => None,
+        };
+        // Given back before the next is made.
+        self.last = None;
+        if !self.devtools {
+            return Ok(growth);
+        }
+        let newer = Compared::of(graph, cancel)?;
+        if let Some(older) = self.compared.take() {
+            let (matched_by, constructors) = comparison(&older, &newer)?;
+            match &mut growth {
+                Some(growth) => growth.constructors = constructors,
+                None => growth = Some(Growth { matched_by, constructors, culprits: Vec::new() }),
+            }
+        }
+        self.compared = Some(newer);
+        Ok(growth)
+    }
+}
+
+impl Product for Graphs {
     fn feed(&mut self, chunk: &[u8]) -> Result<()> {
         self.parser.feed(chunk)
     }
 
     fn end_input(&mut self, control: &Control) -> Result<()> {
         let graph = std::mem::take(&mut self.parser).finish()?;
-        if let Some(last) = self.last.take() {
-            control.stage(Stage::Classes);
-            self.growths.push(analysis::diff(&last, &graph, control.cancel_flag())?);
-        }
-        self.last = Some(graph);
+        control.stage(Stage::Classes);
+        let interval = self.interval(&graph, control)?;
+        self.intervals.extend(interval);
+        self.last = self.culprits.then_some(graph);
         Ok(())
     }
 
     fn finish(self: Box<Self>, control: &Control) -> Result<String> {
-        drop(self.last);
-        let growth = self.growths.into_iter().reduce(in_both).ok_or_else(|| {
-            let message = "a comparison was finished before its second input".to_owned();
-            crate::error::Error::new(ErrorKind::Internal { message })
-        })?;
-        let matched_by_reason = mismatch(growth.matched_by, Origin::Unknown);
-        written(&Reported { growth, matched_by_reason }, control)
+        drop((self.last, self.compared));
+        reported(self.intervals.into_iter().reduce(in_both), control)
+    }
+}
+
+/// The comparison by nodes alone.
+#[derive(Default)]
+struct Nodes {
+    parser: NodeParser,
+    /// What the input at hand is measured against; nothing for the first.
+    newer: Option<Newer>,
+    /// The input at hand, for the one after it.
+    older: OlderBuilder,
+    /// How many inputs come after the one at hand.
+    left: usize,
+    intervals: Vec<NodeDiff>,
+}
+
+/// Two sinks in one.
+struct Both<'a>(&'a mut dyn NodeSink, &'a mut dyn NodeSink);
+
+impl NodeSink for Both<'_> {
+    fn take(&mut self, rows: Rows<'_>) -> Result<()> {
+        self.0.take(rows)?;
+        self.1.take(rows)
+    }
+}
+
+impl Product for Nodes {
+    fn feed(&mut self, chunk: &[u8]) -> Result<()> {
+        match &mut self.newer {
+            None => self.parser.feed(chunk, &mut self.older),
+            Some(newer) if self.left == 0 => self.parser.feed(chunk, newer),
+            Some(newer) => self.parser.feed(chunk, &mut Both(newer, &mut self.older)),
+        }
+    }
+
+    fn is_skipping(&self) -> bool {
+        self.parser.is_skipping()
+    }
+
+    fn skip(&mut self, bytes: u64) {
+        self.parser.skip(bytes);
+    }
+
+    fn end_input(&mut self, control: &Control) -> Result<()> {
+        control.stage(Stage::Classes);
+        let names = std::mem::take(&mut self.parser).finish()?;
+        if let Some(newer) = self.newer.take() {
+            self.intervals.push(newer.finish(&names));
+        }
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            let older = std::mem::take(&mut self.older).finish(&names)?;
+            self.newer = Some(Newer::new(older)?);
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, control: &Control) -> Result<String> {
+        let growth = |diff: NodeDiff| Growth {
+            matched_by: diff.matched_by,
+            constructors: diff.constructors,
+            culprits: Vec::new(),
+        };
+        reported(self.intervals.into_iter().map(growth).reduce(in_both), control)
     }
 }
 
@@ -83,17 +215,16 @@ impl Product for Diff {
 /// Figures of a class are those of both intervals together, those of a culprit the second one's.
 fn in_both(first: Growth, second: Growth) -> Growth {
     let grew = |delta: &ConstructorDelta| delta.size_delta > 0 || delta.count_delta > 0;
-    let before: HashMap<&str, &ConstructorDelta> = first
-        .constructors
-        .iter()
-        .filter(|delta| grew(delta))
-        .map(|delta| (delta.constructor_name.as_str(), delta))
-        .collect();
+    fn class(delta: &ConstructorDelta) -> (&str, Option<&Location>) {
+        (&delta.constructor_name, delta.location.as_ref())
+    }
+    let before: HashMap<_, &ConstructorDelta> =
+        first.constructors.iter().filter(|delta| grew(delta)).map(|delta| (class(delta), delta)).collect();
     let mut constructors: Vec<ConstructorDelta> = second
         .constructors
         .into_iter()
         .filter(grew)
-        .filter_map(|delta| before.get(delta.constructor_name.as_str()).map(|first| sum(first, delta)))
+        .filter_map(|delta| before.get(&class(&delta)).map(|first| sum(first, delta.clone())))
         .collect();
     constructors.sort_by(|a, b| {
         (b.size_delta, b.count_delta, &a.constructor_name).cmp(&(

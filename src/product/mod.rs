@@ -1,15 +1,19 @@
 //! What can be made of snapshots: each answer is one [`Product`], fed with text and finished into JSON.
 
 mod diff;
+mod file;
+mod paths;
 mod summary;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::control::{Control, Stage};
 use crate::error::{ErrorKind, Result};
 
 pub use diff::{Origin, mismatch};
+pub use file::feed_file;
 
 /// An answer in the making.
 pub trait Product: Send {
@@ -19,6 +23,14 @@ pub trait Product: Send {
     ///
     /// What is wrong with the text, with its offset in that input's text.
     fn feed(&mut self, chunk: &[u8]) -> Result<()>;
+
+    /// Whether nothing is wanted of the current input up to the next quote in its text.
+    fn is_skipping(&self) -> bool {
+        false
+    }
+
+    /// Says that so many bytes were passed over, while [`Product::is_skipping`].
+    fn skip(&mut self, _bytes: u64) {}
 
     /// Says that the current input is complete; what is fed next is another one's.
     ///
@@ -42,16 +54,30 @@ pub trait Product: Send {
 /// # Errors
 ///
 /// `InvalidArg` for a name that no product has, and for a number of inputs that this one does not take.
-pub fn named(name: &str, inputs: usize, _settings: &Value) -> Result<Box<dyn Product>> {
+pub fn named(name: &str, inputs: usize, settings: &Value) -> Result<Box<dyn Product>> {
     match (name, inputs) {
-        ("summary", 1) => Ok(Box::new(summary::Summary::default())),
-        ("diff", 2 | 3) => Ok(Box::new(diff::Diff::default())),
+        ("summary", 1) => Ok(Box::new(summary::Summary::new(&read(settings)?))),
+        ("histogram", 1) => Ok(Box::new(summary::Histogram::default())),
+        ("paths", 1) => Ok(Box::new(paths::Paths::new(read(settings)?)?)),
+        ("diff", 2 | 3) => Ok(diff::of(&read(settings)?, inputs)),
         _ => {
-            let expected = "summary of one snapshot, or diff of two or three".to_owned();
+            let expected = "summary, histogram or paths of one snapshot, or diff of two or three".to_owned();
             let found = format!("{name} of {inputs}");
             Err(ErrorKind::InvalidArg { name: "product", expected, found }.into())
         }
     }
+}
+
+/// A product's own settings; its defaults where there are none.
+fn read<T: DeserializeOwned + Default>(settings: &Value) -> Result<T> {
+    if settings.is_null() {
+        return Ok(T::default());
+    }
+    T::deserialize(settings).map_err(|error| {
+        let found = error.to_string();
+        ErrorKind::InvalidArg { name: "settings", expected: "what the product knows".to_owned(), found }
+            .into()
+    })
 }
 
 /// `value` as JSON, the last stage.

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::background::{Settler, guarded, spawn};
 use super::{error_json, to_napi};
-use crate::analysis::{self, Baseline, Growth, SnapshotSummary};
+use crate::analysis::{self, Baseline, Growth, SnapshotSummary, SummaryOptions};
 use crate::capture::{Capture, Captured};
 use crate::compress::Compression;
 use crate::control::Control;
@@ -282,8 +282,7 @@ fn analyse(captured: Captured, product: &Product, slot: &BaselineSlot, control: 
         }
     };
     if let Some(graph) = captured.graph {
-        let analysed =
-            graph.and_then(|graph| fill(&mut outcome, &graph, product, slot, control.cancel_flag()));
+        let analysed = graph.and_then(|graph| fill(&mut outcome, graph, product, slot, control));
         match analysed {
             // The file is there and is what was asked for first; the analysis can be made again from it.
             Err(error) if written => outcome.problem = Some(error.to_string()),
@@ -295,20 +294,23 @@ fn analyse(captured: Captured, product: &Product, slot: &BaselineSlot, control: 
 
 fn fill(
     outcome: &mut Outcome,
-    graph: &Graph,
+    graph: Graph,
     product: &Product,
     slot: &BaselineSlot,
-    cancel: &AtomicBool,
+    control: &Control,
 ) -> Result<()> {
+    let cancel = control.cancel_flag();
     match product {
         Product::File => {}
-        Product::Summary => outcome.summary = Some(analysis::summarize(graph, cancel)?),
+        Product::Summary => {
+            outcome.summary = Some(analysis::summarize(graph, SummaryOptions::default(), control)?)
+        }
         Product::Baseline => {
-            let baseline = Arc::new(Baseline::of(graph, cancel)?);
+            let baseline = Arc::new(Baseline::of(&graph, cancel)?);
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(baseline);
         }
         Product::Growth(baseline) => {
-            let growth = analysis::growth(baseline, graph, cancel)?;
+            let growth = analysis::growth(baseline, &graph, cancel)?;
             outcome.matched_by_reason = mismatch(growth.matched_by, Origin::SameIsolate);
             outcome.growth = Some(growth);
         }

@@ -1,6 +1,6 @@
 //! One analysis of snapshots, on a thread of its own: files by their paths, anything else pushed by JavaScript.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{Env, Object};
@@ -11,7 +11,7 @@ use super::inlet::{Inlet, Pushed};
 use super::{to_json, to_napi};
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ffi::os::input;
+use crate::ffi::os::input::{self, Opened};
 use crate::product::{self, Product};
 use crate::snapshot::Input;
 
@@ -31,6 +31,8 @@ struct Work {
     inputs: Vec<Option<PathBuf>>,
     /// The largest piece of text that the product is given.
     piece: usize,
+    /// Whether files are read by a thread of their own.
+    ahead: bool,
 }
 
 #[napi]
@@ -47,11 +49,14 @@ impl NativeJob {
         let settings = settings.as_deref().map_or(Ok(serde_json::Value::Null), |text| {
             serde_json::from_str(text).map_err(|e| to_napi(&invalid_settings(&e)))
         })?;
+        // What the product does with its threads is its own business; one of them reads.
+        let ahead =
+            settings.get("threads").and_then(serde_json::Value::as_u64).is_some_and(|count| count > 1);
         let product = product::named(&product, inputs.len(), &settings).map_err(|e| to_napi(&e))?;
         let inputs: Vec<_> = inputs.into_iter().map(|path| path.map(PathBuf::from)).collect();
         let piece = piece_bytes.map_or(usize::MAX, |bytes| bytes.max(1) as usize);
         Ok(Self {
-            work: Some(Work { product, inputs, piece }),
+            work: Some(Work { product, inputs, piece, ahead }),
             control: Arc::default(),
             inlet: Arc::default(),
         })
@@ -125,17 +130,27 @@ impl Drop for Closing<'_> {
 
 impl Work {
     fn run(self, control: &Control, inlet: &Inlet) -> Result<String> {
-        let Self { mut product, inputs, piece } = self;
+        let Self { mut product, inputs, piece, ahead } = self;
         let sizes: Option<u64> = inputs.iter().map(|path| input::size(path.as_deref()?)).sum();
         if let Some(total) = sizes {
             control.set_total(total);
         }
         for path in &inputs {
             control.stage(Stage::Reading);
+            let mut opened = path.as_deref().map(input::open).transpose()?;
+            let mut is_fed = false;
+            if let (Some(Opened::File(file)), Some(path), false) = (&mut opened, path, ahead) {
+                is_fed = product::feed_file(&mut *product, file, path, piece, control)?;
+            }
             let mut sink = |text: &[u8]| text.chunks(piece).try_for_each(|piece| product.feed(piece));
-            match path {
-                Some(path) => read(path, control, &mut sink)?,
-                None => pushed(inlet, control, &mut sink)?,
+            let input = Input::new(control);
+            match (opened, path) {
+                _ if is_fed => {}
+                (Some(opened), Some(path)) if ahead => {
+                    input.read_ahead(opened.into_reader(), path, &mut sink)?
+                }
+                (Some(opened), Some(path)) => input.read(&mut *opened.into_reader(), path, &mut sink)?,
+                _ => pushed(inlet, input, &mut sink)?,
             }
             product.end_input(control)?;
         }
@@ -143,12 +158,7 @@ impl Work {
     }
 }
 
-fn read(path: &Path, control: &Control, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    Input::new(control).read(&mut *input::open(path)?, path, sink)
-}
-
-fn pushed(inlet: &Inlet, control: &Control, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let mut input = Input::new(control);
+fn pushed(inlet: &Inlet, mut input: Input<'_>, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
     loop {
         match inlet.take() {
             Some(Pushed::Chunk(chunk)) => input.feed(&chunk, sink)?,

@@ -1,5 +1,6 @@
 //! A file or a pipe to read from, without ever waiting where nobody could end the wait.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -7,14 +8,32 @@ use crate::error::{Error, Result};
 
 /// Opens `path` for reading: a file, or a pipe whose writer may still come. From a pipe the reader says `Interrupted` now and
 /// then while it waits.
-pub fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
+pub fn open(path: &Path) -> Result<Opened> {
     let file = platform::open(path).map_err(|e| Error::io("open", path, &e))?;
     let metadata = file.metadata().map_err(|e| Error::io("open", path, &e))?;
     // Reading a folder would be told in other words on each system.
     if metadata.is_dir() {
         return Err(Error::io("read", path, &io::Error::other("it is a directory")));
     }
-    Ok(if metadata.is_file() { Box::new(file) } else { platform::patient(file) })
+    Ok(if metadata.is_file() { Opened::File(file) } else { Opened::Pipe(platform::patient(file)) })
+}
+
+/// What a path turned out to be.
+pub enum Opened {
+    /// A file, in which one can go on elsewhere.
+    File(File),
+    /// A pipe, a socket, a terminal.
+    Pipe(Box<dyn Read + Send>),
+}
+
+impl Opened {
+    /// Either, to be read from the beginning to the end.
+    pub fn into_reader(self) -> Box<dyn Read + Send> {
+        match self {
+            Self::File(file) => Box::new(file),
+            Self::Pipe(pipe) => pipe,
+        }
+    }
 }
 
 /// The length of the file at `path`; nothing for anything else.
