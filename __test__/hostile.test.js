@@ -28,7 +28,8 @@ const CASES = {
   'an array': ['[1, 2, 3]', 'HEAPWARDEN_ERR_SNAPSHOT_SYNTAX'],
   'JSON of another kind': ['{"name": "heapwarden"}', 'HEAPWARDEN_ERR_SNAPSHOT_SCHEMA'],
   'binary': ['\u0000\u0001\u0002', 'HEAPWARDEN_ERR_SNAPSHOT_SYNTAX'],
-  'more nodes declared than there are': [snapshot({ node_count: 4e9 }), 'HEAPWARDEN_ERR_SNAPSHOT_COUNT'],
+  'more nodes declared than there are': [snapshot({ node_count: 1e9 }), 'HEAPWARDEN_ERR_SNAPSHOT_COUNT'],
+  'more nodes declared than can be numbered': [snapshot({ node_count: 4e9 }), 'HEAPWARDEN_ERR_SNAPSHOT_LIMIT'],
   'fewer nodes declared than there are': [snapshot({ node_count: 1 }), 'HEAPWARDEN_ERR_SNAPSHOT_COUNT'],
   'more edges declared than there are': [snapshot({ edge_count: 4e9 }), 'HEAPWARDEN_ERR_SNAPSHOT_COUNT'],
   'an edge to nowhere': [snapshot({ edges: [1, 1, 600] }), 'HEAPWARDEN_ERR_SNAPSHOT_INDEX'],
@@ -83,7 +84,7 @@ test('a real snapshot, cut anywhere, is refused with a byte offset', async (t) =
 });
 
 test('a header that lies costs no memory', { skip: process.platform !== 'linux' && 'reads /proc' }, async () => {
-  const lie = snapshot({ node_count: 4e9, edge_count: 4e9 });
+  const lie = snapshot({ node_count: 1e9, edge_count: 4e9 });
   const { code, stdout, stderr } = await evaluate(`
     const fs = require('node:fs'), os = require('node:os'), path = require('node:path');
     const { summarizeSnapshot } = require(${JSON.stringify(ROOT)});

@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 const v8 = require('node:v8');
-const { writeSnapshot, summarizeSnapshot, diffSnapshots } = require('..');
+const { writeSnapshot, summarizeSnapshot, histogramSnapshot, diffSnapshots } = require('..');
 const { folder, run } = require('./support');
 const { oracle } = require('./support/oracle');
 
@@ -38,7 +38,7 @@ test('any chunk size gives what a naive reading of the same snapshot gives, exac
   const expected = oracle(fs.readFileSync(file, 'utf8'));
   const { size } = fs.statSync(file);
   for (const chunkBytes of [1, 7, 4096, size]) {
-    assertEqualsOracle(await summarizeSnapshot(file, { chunkBytes }), expected);
+    assertEqualsOracle(await summarizeSnapshot(file, { chunkBytes, shallowSizes: 'file' }), expected);
   }
   assert.equal(expected.constructors.get('Session').count, kept.length);
 });
@@ -51,8 +51,10 @@ test('writeSnapshot: the file, its summary and the naive reading agree', async (
   assert.equal(written.bytes, Buffer.byteLength(text));
   assert.equal(written.mode, 'inline');
   assert.ok(written.pauseMs > 0 && written.durationMs >= written.pauseMs);
-  assertEqualsOracle(written.summary, oracle(text));
-  assertEqualsOracle(await summarizeSnapshot(written.path), oracle(text));
+  assert.deepEqual(await summarizeSnapshot(written.path), written.summary);
+  assertEqualsOracle(await summarizeSnapshot(written.path, { shallowSizes: 'file' }), oracle(text));
+  const counted = await histogramSnapshot(written.path);
+  assertEqualsOracle({ ...counted, edgeCount: written.summary.edgeCount }, oracle(text));
 
   const session = byName(written.summary, 'Session');
   assert.equal(session.count, kept.length);
