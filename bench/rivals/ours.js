@@ -11,7 +11,10 @@ const options = threads === undefined ? {} : { threads: Number(threads) };
 
 const works = {
   idle: () => ({}),
-  histogram: (file) => heapwarden.histogramSnapshot(fs.createReadStream(file, { highWaterMark: 256 * 1024 }), options),
+  // One pass over the bytes, without a seek: what a pipe gives as well.
+  histogram: (file) => heapwarden.histogramSnapshot(file),
+  // The same by way of JavaScript, which makes a Buffer of every piece.
+  readable: (file) => heapwarden.histogramSnapshot(fs.createReadStream(file, { highWaterMark: 256 * 1024 })),
   summary: (file) => heapwarden.summarizeSnapshot(file, options),
   diff: (before, after) => heapwarden.diffSnapshots([before, after], { ...options, culprits: false }),
   paths: (file, ...ids) => heapwarden.retainingPaths(file, { ...options, ids: ids.map(Number) }),
@@ -27,8 +30,7 @@ function answer(work, result) {
   const byName = (list, pick) => Object.fromEntries(list.map((entry) => [entry.constructorName, pick(entry)]));
   if (work === 'paths') {
     // Node ids from the object out to the root, by the id that was asked for.
-    const paths = (result.paths ?? result).map((path) => [path.id, [path.id, ...(path.path ?? path.steps ?? []).map(({ id }) => id)]]);
-    return { paths: Object.fromEntries(paths) };
+    return { paths: Object.fromEntries(result.map(({ id, pathIds }) => [id, [id, ...pathIds]])) };
   }
   if (work === 'diff') {
     return {
@@ -37,13 +39,11 @@ function answer(work, result) {
     };
   }
   if (work === 'idle') return result;
-  const top = result.top ?? result.largest;
-  return {
-    nodeCount: result.nodeCount,
-    edgeCount: result.edgeCount,
-    classes: byName(result.constructors, ({ count, shallowSize, retainedSize }) => ({ count, shallowSize, retainedSize })),
-    ...(top && { top: top.map(({ id, retainedSize }) => ({ id, retainedSize })) }),
-  };
+  if (work === 'histogram' || work === 'readable') {
+    return { nodeCount: result.nodeCount, classes: byName(result.constructors, ({ count, shallowSize }) => ({ count, shallowSize })) };
+  }
+  const groups = result.constructors.map(({ constructorName: name, count, retainedSize }) => ({ name, count, retainedSize }));
+  return { nodeCount: result.nodeCount, edgeCount: result.edgeCount, groups };
 }
 
 module.exports = { missing };
