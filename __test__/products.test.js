@@ -116,6 +116,34 @@ test('a summary has its suspects, listeners, timers, promises and collections; t
   assert.ok(one.objects.every((object, i) => i === 0 || object.retainedSize <= one.objects[i - 1].retainedSize));
 });
 
+test('an ArrayBuffer of 6 GB reads as 6 GB', async (t) => {
+  const { code, stdout, stderr } = await run(['-e', `
+    const { captureSummary } = require(${JSON.stringify(ROOT)});
+    let big;
+    try {
+      big = { held: new ArrayBuffer(6e9) };
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      console.log('null');
+      process.exit();
+    }
+    globalThis.big = big;
+    captureSummary().then(({ summary }) => {
+      const sizes = summary.constructors.map((c) => [c.shallowSize, c.retainedSize]);
+      console.log(JSON.stringify({ total: summary.totalShallowSize, sizes, kept: big.held.byteLength }));
+    });
+  `]);
+  assert.deepEqual([code, stderr], [0, '']);
+  const found = JSON.parse(stdout);
+  if (found === null) {
+    t.skip('this Node, or this machine, has no buffer of 6 GB');
+    return;
+  }
+  assert.ok(found.total > 6e9 && found.total < 6.2e9, found.total);
+  assert.ok(found.sizes.some(([shallow]) => shallow >= 6e9 && shallow < 6.1e9), 'its store');
+  assert.ok(found.sizes.filter(([, retained]) => retained >= 6e9).length >= 2, 'and who keeps it');
+});
+
 test('what cannot be is named with what was expected', async () => {
   const bad = [
     [() => summarizeSnapshot(files[0], { objects: -1 }), /objects/],

@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_pipe_is_read_from_before_its_writer_comes_until_it_goes() {
         let fifo = Fifo::new("late");
-        let mut reader = open(&fifo.0).expect("opened");
+        let mut reader = open(&fifo.0).expect("opened").into_reader();
         assert_eq!(size(&fifo.0), None);
         let none = reader.read(&mut [0; 8]).expect_err("nobody writes");
         assert_eq!(none.kind(), io::ErrorKind::Interrupted);
@@ -197,14 +197,14 @@ mod tests {
     #[test]
     fn a_writer_that_writes_nothing_ends_the_wait() {
         let fifo = Fifo::new("empty");
-        let mut reader = open(&fifo.0).expect("opened");
+        let mut reader = open(&fifo.0).expect("opened").into_reader();
         drop(std::fs::OpenOptions::new().write(true).open(&fifo.0).expect("opened"));
         assert_eq!(patiently(&mut *reader), b"");
     }
 
     #[test]
     fn a_device_that_gives_nothing_is_at_its_end() {
-        let mut reader = open(Path::new("/dev/null")).expect("opened");
+        let mut reader = open(Path::new("/dev/null")).expect("opened").into_reader();
         assert_eq!(patiently(&mut *reader), b"");
     }
 
