@@ -469,6 +469,9 @@ impl Turn<'_> {
         let (low, high) = (low as u32, (low + ends.len()) as u32);
         for node in self.graph.nodes() {
             let from = self.number[node as usize];
+            if from <= low {
+                continue;
+            }
             let all = self.holding.holds_all(node);
             for &target in self.graph.targets(node) {
                 let to = self.number[target.node() as usize];

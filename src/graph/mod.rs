@@ -213,10 +213,11 @@ impl Graph {
         let (mut descriptors, mut context) = (u32::MAX, u32::MAX);
         let mut pairs: Vec<u32> = Vec::new();
         for (index, name) in (0..).zip(self.strings.iter()) {
-            match name {
-                "(map descriptors)" => descriptors = index,
-                "system / NativeContext" => context = index,
-                _ if ephemeron(name).is_some() => pairs.push(index),
+            // Few names start like one of these.
+            match name.as_bytes().first() {
+                Some(b'(') if name == "(map descriptors)" => descriptors = index,
+                Some(b's') if name == "system / NativeContext" => context = index,
+                Some(b'0'..=b'9') if ephemeron(name).is_some() => pairs.push(index),
                 _ => {}
             }
         }
