@@ -3,11 +3,11 @@
 //! ```text
 //!  in turn        stores -> distances and what the page owns -> dominators -> groups, censuses
 //!
-//!  side by side   what the page owns -> dominators ---------------+-> stores moved
-//!                 stores -> distances -> groups, censuses --------+
+//!  side by side   dominators ---------------------------------+-> stores moved
+//!                 stores -> distances -> groups, censuses ----+
 //! ```
 //!
-//! The second way takes some more memory, and finds out by a search of its own what the page owns.
+//! The second way takes some more memory; what the page owns each of the two finds out for itself.
 
 use super::census::{self, ListenerSummary, PromiseSummary, TimerSummary};
 use super::grouping::{Grouping, Interfaces};
@@ -16,7 +16,6 @@ use crate::control::{Control, Stage};
 use crate::error::{ErrorKind, Result};
 use crate::graph::distance::{CompactDistances, Distances};
 use crate::graph::dominators::Numbered;
-use crate::graph::holding::Holding;
 use crate::graph::owned::{move_sizes, store_owners};
 use crate::graph::spare::Spare;
 use crate::graph::{Graph, Node};
@@ -80,7 +79,7 @@ pub(crate) fn in_turn(
     let (distances, holding) = Distances::with_holding(graph, spare, cancel)?;
     let distances = CompactDistances::of(distances, spare)?;
     control.stage(Stage::Dominators);
-    let tree = Numbered::of(graph, &holding, false, spare, cancel)?;
+    let tree = Numbered::of(graph, Some(&holding), false, spare, cancel)?;
     drop(holding);
     control.check()?;
     control.stage(Stage::Classes);
@@ -108,26 +107,28 @@ pub(crate) fn side_by_side(
         let grouping = grouping(shared, view, &mut spare)?;
         Ok((owners, distances, grouping, Census::of(shared)))
     };
-    let (others, tree) = both(beside, || {
-        control.stage(Stage::Holding);
-        let holding = Holding::of(shared, cancel)?;
+    let (others, tree) = both(true, beside, || {
         control.stage(Stage::Dominators);
-        Numbered::of(shared, &holding, true, spare, cancel)
+        Numbered::of(shared, None, true, spare, cancel)
     })?;
     let (owners, distances, grouping, census) = others;
     move_sizes(graph, &owners);
     Ok(Groundwork { tree, distances, grouping, census })
 }
 
-/// Does the first on a thread of its own and the second on this one, and gives the results of both.
+/// Does the first on a thread of its own and the second on this one, or one after the other, and gives the results of both.
 ///
 /// # Errors
 ///
 /// Those of either, and `Unsupported` where no thread can be had.
 pub(crate) fn both<A: Send, B>(
+    side_by_side: bool,
     beside: impl FnOnce() -> Result<A> + Send,
     here: impl FnOnce() -> Result<B>,
 ) -> Result<(A, B)> {
+    if !side_by_side {
+        return Ok((beside()?, here()?));
+    }
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("heapwarden-work".to_owned());
         let thread = thread.spawn_scoped(scope, beside).map_err(|error| ErrorKind::Unsupported {

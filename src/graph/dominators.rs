@@ -18,9 +18,9 @@
 use std::sync::atomic::AtomicBool;
 
 use super::bits::Bits;
-use super::holding::Holding;
+use super::holding::{Holding, page_roots};
 use super::spare::Spare;
-use super::{Graph, Node, ROOT, check, filled, reserve};
+use super::{Graph, Node, ROOT, Target, check, filled, reserve};
 use crate::error::{ErrorKind, Result};
 
 const NONE: u32 = u32::MAX;
@@ -38,20 +38,23 @@ pub struct Numbered {
 }
 
 impl Numbered {
-    /// The dominators of `graph` over its holding edges. What these do not reach hangs on the root, as in DevTools. With `beside`, some
-    /// of the work is done on a second thread.
+    /// The dominators of `graph` over its holding edges, which it finds out itself where nobody has. What these do not reach hangs on the
+    /// root, as in DevTools. With `beside`, some of the work is done on a second thread.
     ///
     /// # Errors
     ///
     /// `OutOfMemory`, `Cancelled`, and `Unsupported` where there is no second thread.
     pub(crate) fn of(
         graph: &Graph,
-        holding: &Holding,
+        holding: Option<&Holding>,
         beside: bool,
         spare: &mut Spare,
         cancel: &AtomicBool,
     ) -> Result<Self> {
-        let mut forest = Forest::of(graph, holding, spare, cancel)?;
+        let (mut forest, found) = Forest::of(graph, holding, spare, cancel)?;
+        let Some(holding) = holding.or(found.as_ref()) else {
+            return Err(ErrorKind::Internal { message: "nobody knows what holds".to_owned() }.into());
+        };
         let (number, shape) = (std::mem::take(&mut forest.number), std::mem::take(&mut forest.shape));
         let mut semi = Semi::new(forest);
         semi.solve(&Turn { graph, holding, number: &number }, beside, spare, cancel)?;
@@ -91,7 +94,8 @@ impl Dominators {
     ///
     /// `OutOfMemory`, `Cancelled`.
     pub fn of(graph: &Graph, holding: &Holding, cancel: &AtomicBool) -> Result<Self> {
-        let Numbered { order, idom } = Numbered::of(graph, holding, false, &mut Spare::default(), cancel)?;
+        let Numbered { order, idom } =
+            Numbered::of(graph, Some(holding), false, &mut Spare::default(), cancel)?;
         let mut parent = filled(ROOT, order.len())?;
         for (&node, &idom) in order.iter().zip(&idom) {
             parent[node as usize] = order[idom as usize];
@@ -126,48 +130,98 @@ struct Forest {
 }
 
 impl Forest {
-    fn of(graph: &Graph, holding: &Holding, spare: &mut Spare, cancel: &AtomicBool) -> Result<Self> {
+    /// The forest, and what holds what if nobody had found out before.
+    fn of(
+        graph: &Graph,
+        holding: Option<&Holding>,
+        spare: &mut Spare,
+        cancel: &AtomicBool,
+    ) -> Result<(Self, Option<Holding>)> {
         let nodes = graph.node_count();
-        let mut search = Search {
-            graph,
-            holding,
-            cancel,
-            forest: Self {
-                number: spare.filled(NONE, nodes)?,
-                parent: spare.empty(nodes)?,
-                forward: Vec::new(),
-                cliques: nodes as u32,
-                counts: spare.filled(0, nodes)?,
-                shape: Shape::default(),
-            },
-            open: Vec::new(),
+        let forest = Self {
+            number: spare.filled(NONE, nodes)?,
+            parent: spare.empty(nodes)?,
+            forward: Vec::new(),
+            cliques: nodes as u32,
+            counts: spare.filled(0, nodes)?,
+            shape: Shape::default(),
         };
-        search.from(ROOT)?;
+        let (open, skipped) = (Vec::new(), Vec::new());
+        let mut search = Search { graph, holding, cancel, forest, open, skipped, leads_back: false };
+        search.enter(ROOT, 0);
+        let found = if holding.is_none() { Some(search.own()?) } else { None };
+        // What was found begins to count.
+        let Search { forest, open, .. } = search;
+        let holding = holding.or(found.as_ref());
+        let skipped = Vec::new();
+        let mut search = Search { graph, holding, cancel, forest, open, skipped, leads_back: false };
+        search.run(0)?;
         if search.forest.parent.len() < nodes {
             search.rest()?;
         }
-        Ok(search.forest)
+        Ok((search.forest, found))
     }
 }
 
 struct Search<'g> {
     graph: &'g Graph,
-    holding: &'g Holding,
+    /// `None` while all that is searched is owned by the page, whose edges ownership does not take out.
+    holding: Option<&'g Holding>,
     cancel: &'g AtomicBool,
     forest: Forest,
     /// The path to the node at hand: number, next edge, end of the edges, whether ownership takes none of them out.
     open: Vec<(u32, u32, u32, bool)>,
+    /// Where edges lead that hold nothing and are not weak, while `holding` is not known: the page owns what they reach.
+    skipped: Vec<Node>,
+    /// Whether an edge leads from what the page owns to the root.
+    leads_back: bool,
 }
 
 impl Search<'_> {
+    /// Numbers what the page's roots reach, and finds with that what the page owns: nearly all of it is numbered then.
+    fn own(&mut self) -> Result<Holding> {
+        let mut starts = page_roots(self.graph);
+        for &root in &starts {
+            if root != ROOT && self.forest.number[root as usize] == NONE {
+                self.enter(root, 0);
+                self.run(1)?;
+            }
+        }
+        let mut owned = Bits::new(self.graph.node_count())?;
+        for (node, &number) in (0..).zip(&self.forest.number) {
+            if number != NONE && node != ROOT {
+                owned.set(node);
+            }
+        }
+        starts.append(&mut self.skipped);
+        if self.leads_back {
+            starts.push(ROOT);
+        }
+        starts.retain(|&node| !owned.get(node));
+        Holding::completed(self.graph, owned, starts, self.cancel)
+    }
+
+    #[inline]
+    fn holds_all(&self, node: Node) -> bool {
+        self.holding.is_none_or(|holding| holding.holds_all(node))
+    }
+
+    #[inline]
+    fn holds_target(&self, all: bool, target: Target) -> bool {
+        match self.holding {
+            Some(holding) if !all => holding.holds_target(all, target),
+            _ => target.may_hold(),
+        }
+    }
+
     /// What the root does not reach, as DevTools sets it beside the root's children: what nothing holds, with all that it
     /// reaches; then one by one the rest, which hold each other.
     fn rest(&mut self) -> Result<()> {
         let mut held = Bits::new(self.graph.node_count())?;
         for node in self.graph.nodes() {
-            let all = self.holding.holds_all(node);
+            let all = self.holds_all(node);
             for &target in self.graph.targets(node) {
-                if self.holding.holds_target(all, target) {
+                if self.holds_target(all, target) {
                     held.set(target.node());
                 }
             }
@@ -191,11 +245,11 @@ impl Search<'_> {
 
     /// Counts the edges of a node that is numbered without being searched.
     fn settle(&mut self, node: Node, number: u32) -> Result<()> {
-        let all = self.holding.holds_all(node);
+        let all = self.holds_all(node);
         for &target in self.graph.targets(node) {
             let to = self.forest.number[target.node() as usize];
             // What has no number yet will have a larger one, and no edge counts that leads there from here: see `fill`.
-            if to != NONE && self.holding.holds_target(all, target) {
+            if to != NONE && self.holds_target(all, target) {
                 self.forest.pass(number, to)?;
             }
         }
@@ -205,13 +259,23 @@ impl Search<'_> {
     /// Numbers all that `start` reaches.
     fn from(&mut self, start: Node) -> Result<()> {
         self.enter(start, 0);
-        while let Some((number, next, end, all)) = self.open.last_mut() {
-            let (number, all) = (*number, *all);
+        self.run(0)
+    }
+
+    /// Goes on until the path is only `depth` long.
+    fn run(&mut self, depth: usize) -> Result<()> {
+        while self.open.len() > depth
+            && let Some(&(number, mut next, end, all)) = self.open.last()
+        {
             let mut child = None;
             while next < end {
-                let target = self.graph.target(*next);
-                *next += 1;
-                if !self.holding.holds_target(all, target) {
+                let target = self.graph.target(next);
+                next += 1;
+                if !self.holds_target(all, target) {
+                    if self.holding.is_none() && !target.is_weak() {
+                        reserve(&mut self.skipped, 1)?;
+                        self.skipped.push(target.node());
+                    }
                     continue;
                 }
                 let to = self.forest.number[target.node() as usize];
@@ -219,7 +283,14 @@ impl Search<'_> {
                     child = Some(target.node());
                     break;
                 }
+                if to == 0 && self.holding.is_none() {
+                    // The page leads back to the root, and owns what that leads to.
+                    self.leads_back = true;
+                }
                 self.forest.pass(number, to)?;
+            }
+            if let Some(last) = self.open.last_mut() {
+                last.1 = next;
             }
             if let Some(node) = child {
                 reserve(&mut self.open, 1)?;
@@ -238,7 +309,8 @@ impl Search<'_> {
         self.forest.parent.push(parent);
         self.forest.shape.enter();
         let edges = self.graph.edges(node);
-        self.open.push((number, edges.start, edges.end, self.holding.holds_all(node)));
+        let all = self.holds_all(node);
+        self.open.push((number, edges.start, edges.end, all));
         number
     }
 }

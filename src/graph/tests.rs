@@ -72,9 +72,15 @@ fn starts(graph: &Graph, holding: &Holding) -> Vec<Node> {
 /// The retained size of every node, by node.
 fn retained(graph: &Graph, holding: &Holding) -> Vec<u64> {
     let mut spare = Spare::default();
-    let tree = Numbered::of(graph, holding, false, &mut spare, &GO).unwrap();
-    let beside = Numbered::of(graph, holding, true, &mut spare, &GO).unwrap();
+    let tree = Numbered::of(graph, Some(holding), false, &mut spare, &GO).unwrap();
+    let beside = Numbered::of(graph, Some(holding), true, &mut spare, &GO).unwrap();
     assert_eq!((&tree.order, &tree.idom), (&beside.order, &beside.idom));
+    // Searched in another order, the numbers are others and the tree is the same.
+    let alone = Numbered::of(graph, None, false, &mut spare, &GO).unwrap();
+    let parents = |tree: &Numbered| -> HashMap<Node, Node> {
+        tree.order.iter().zip(&tree.idom).map(|(&node, &idom)| (node, tree.order[idom as usize])).collect()
+    };
+    assert_eq!(parents(&tree), parents(&alone));
     let by_number = retained_sizes(graph, &tree, &mut spare).unwrap();
     let mut by_node = vec![0; tree.order.len()];
     for (number, &node) in (0..).zip(&tree.order) {
@@ -355,7 +361,7 @@ fn a_cancelled_derivation_stops() {
     let graph = s.graph();
     let stop = AtomicBool::new(true);
     let holding = Holding::of(&graph, &GO).unwrap();
-    assert!(Numbered::of(&graph, &holding, false, &mut Spare::default(), &stop).is_err());
+    assert!(Numbered::of(&graph, Some(&holding), false, &mut Spare::default(), &stop).is_err());
     assert!(Distances::of(&graph, &stop).is_err());
     assert!(Paths::of(&graph, &stop).is_err());
 }

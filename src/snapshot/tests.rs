@@ -233,6 +233,23 @@ fn a_name_just_past_the_table_is_missed_where_the_table_ends() {
 }
 
 #[test]
+fn of_strings_that_name_nothing_the_beginning_is_kept() {
+    let long = "\u{4e2d}".repeat(40);
+    let mut s = Snapshot::new();
+    let value = s.node("string", &long, 8);
+    let class = s.node("object", &format!("{long}!"), 8);
+    let other = s.node("string", &format!("{long}?"), 8);
+    s.edge(class, "property", &format!("{long}?"), other);
+    for piece in [1, 7, usize::MAX] {
+        let graph = parse(s.text().as_bytes(), piece).unwrap();
+        // Ten characters of three bytes: an eleventh would not fit whole.
+        assert_eq!(graph.name(value as u32), "\u{4e2d}".repeat(10));
+        assert_eq!(graph.name(class as u32), format!("{long}!"));
+        assert_eq!(graph.name(other as u32), format!("{long}?"), "it is the name of a property as well");
+    }
+}
+
+#[test]
 fn edges_before_their_nodes_are_refused() {
     let value = small().value();
     let text = format!("{{\"snapshot\":{},\"edges\":{}}}", value["snapshot"], value["edges"]);
