@@ -80,7 +80,8 @@ function compare(oracle, ours) {
   }
   lines.push(...compareClasses('class', AGGREGATE, oracle.aggregates, ours.aggregates ?? []));
   // The root keeps everything, which nobody needs to be told: ours leaves it out.
-  lines.push(...compareTop(oracle.top.filter(({ id }) => id !== ROOT_ID), ours.top ?? []));
+  const withoutRoot = (top = []) => top.filter(({ id }) => id !== ROOT_ID);
+  lines.push(...compareTop(withoutRoot(oracle.top), withoutRoot(ours.top)));
   if (oracle.comparison) lines.push(...compareClasses('comparison', COMPARISON, oracle.comparison, ours.comparison ?? []));
   return lines;
 }
