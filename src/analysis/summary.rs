@@ -4,7 +4,7 @@
 //! bytes a node, two thirds of the snapshot's file. In this order:
 //!
 //! ```text
-//!  graph -> groundwork: stores moved, distances (2 bytes a node kept), dominators, groups -> totals
+//!  graph -> groundwork: stores moved, distances (a byte a node kept), dominators, groups -> totals
 //!        -> retained sizes -> largest objects, suspects, collections -> retained sizes of groups -> paths of the suspects
 //! ```
 
