@@ -2,7 +2,7 @@
 
 use crate::alert::{Alert, Alerter};
 use crate::config::MonitorConfig;
-use crate::sample::{GcTotals, Probe, ProcessFigures, Reading, Sample};
+use crate::sample::{GcTotals, Load, Probe, ProcessFigures, Reading, Sample};
 use crate::series::Ring;
 use crate::units::{Bytes, UnixMillis};
 use crate::verdict::{Detector, FloorDetector, Verdict};
@@ -53,11 +53,12 @@ impl Monitor {
         let (heap, freshness) = probe.figures();
         let gc = probe.gc_totals();
         let floor: Option<Bytes> = probe.last_major_gc().map(|gc| gc.used);
-        let reading = Reading { at, heap, heap_age: freshness.age, process, gc, floor };
+        let load = Load::default();
+        let reading = Reading { at, heap, heap_age: freshness.age, process, gc, load, floor };
         let sample = Sample { reading, gc: gc.since(self.counted) };
         self.counted = gc;
         let detector = &mut self.detector;
-        self.next_major = probe.major_gcs(self.next_major, |gc| detector.on_major_gc(&gc));
+        self.next_major = probe.major_gcs(self.next_major, |gc| detector.on_gc(&gc));
         self.verdict = self.detector.on_sample(&sample);
         self.samples.push(sample);
         self.alerter.observe(&sample, &self.verdict).for_each(alert);

@@ -139,7 +139,7 @@ mod tests {
         let process = ProcessFigures {
             rss: Bytes::mib(rss_mib),
             container_limit: container_mib.map(Bytes::mib),
-            container_used: None,
+            ..ProcessFigures::default()
         };
         Sample { reading: Reading { heap, process, ..Reading::default() }, ..Sample::default() }
     }

@@ -17,4 +17,6 @@ mod reading;
 
 pub use clock::{Clock, Ticker};
 pub use probe::{Channel, Freshness, Probe};
-pub use reading::{GcKind, GcTotals, HeapFigures, MajorGc, ProcessFigures, ProcessSource, Reading, Sample};
+pub use reading::{
+    AfterGc, GcKind, GcTotals, HeapFigures, Load, ProcessFigures, ProcessSource, Reading, Sample,
+};

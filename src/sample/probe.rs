@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Instant;
 
-use super::reading::{GcKind, GcTotals, HeapFigures, MajorGc};
+use super::reading::{AfterGc, GcKind, GcTotals, HeapFigures};
 use crate::units::{Bytes, Micros, UnixMillis};
 
 /// How many major collections may pass between two samples before the oldest of them are forgotten.
@@ -177,14 +177,15 @@ impl Probe {
     /// Passes every major collection from number `from` on to `each`, oldest first, and returns the next number.
     ///
     /// Collections that the ring no longer holds are left out; a slot overwritten while it is read is left out too.
-    pub fn major_gcs(&self, from: u64, mut each: impl FnMut(MajorGc)) -> u64 {
+    pub fn major_gcs(&self, from: u64, mut each: impl FnMut(AfterGc)) -> u64 {
         let end = self.major.load(Ordering::Acquire);
         for index in from.max(end.saturating_sub(RING))..end {
             let slot = &self.ring[(index % RING) as usize];
             if slot.sequence.load(Ordering::Acquire) != index + 1 {
                 continue;
             }
-            let gc = MajorGc {
+            let gc = AfterGc {
+                kind: GcKind::Major,
                 at: UnixMillis(slot.at.load(Ordering::Relaxed)),
                 used: Bytes(slot.used.load(Ordering::Relaxed)),
                 external: Bytes(slot.external.load(Ordering::Relaxed)),
@@ -198,7 +199,7 @@ impl Probe {
     }
 
     /// The last major collection, once there was one.
-    pub fn last_major_gc(&self) -> Option<MajorGc> {
+    pub fn last_major_gc(&self) -> Option<AfterGc> {
         let end = self.major.load(Ordering::Acquire);
         let mut last = None;
         self.major_gcs(end.saturating_sub(1), |gc| last = Some(gc));

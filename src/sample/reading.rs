@@ -26,6 +26,10 @@ pub struct ProcessFigures {
     pub container_limit: Option<Bytes>,
     /// What that control group uses, page cache included.
     pub container_used: Option<Bytes>,
+    /// Processor time, user and system, of all threads since the process began.
+    pub cpu: Micros,
+    /// What the C allocator has handed out and not got back (`mallinfo2`: in use, and in mappings of its own).
+    pub native_in_use: Option<Bytes>,
 }
 
 /// Gives [`ProcessFigures`]; called on the sampling thread, once a sample.
@@ -45,12 +49,14 @@ pub enum GcKind {
     Step,
 }
 
-/// The moment right after one major garbage collection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct MajorGc {
+/// The moment right after one garbage collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AfterGc {
     /// When it ended.
     pub at: UnixMillis,
-    /// Used heap right after it: the post-GC floor.
+    /// Minor or major; a step leaves no such moment.
+    pub kind: GcKind,
+    /// Used heap right after it: after a major collection the post-GC floor, after a minor one a bound on what is alive.
     pub used: Bytes,
     /// External memory right after it.
     pub external: Bytes,
@@ -78,6 +84,15 @@ impl GcTotals {
     }
 }
 
+/// What the program was asked to do since the hooks were set: what growth may be explained by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Load {
+    /// Bytes allocated on the V8 heap, counted from collection to collection.
+    pub allocated: Bytes,
+    /// HTTP requests that came in; 0 where the program serves none.
+    pub requests: u64,
+}
+
 /// Everything known at one tick of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reading {
@@ -91,6 +106,8 @@ pub struct Reading {
     pub process: ProcessFigures,
     /// Collections so far.
     pub gc: GcTotals,
+    /// The load so far.
+    pub load: Load,
     /// Used heap after the last major collection, once there was one.
     pub floor: Option<Bytes>,
 }

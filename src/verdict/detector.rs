@@ -2,7 +2,7 @@
 
 use super::trend::{Trend, mann_kendall_z, median, theil_sen};
 use super::{Evidence, Kind, Status, Verdict};
-use crate::sample::{MajorGc, Sample};
+use crate::sample::{AfterGc, GcKind, Sample};
 use crate::series::{Floor, Floors};
 use crate::units::{Bytes, UnixMillis};
 
@@ -37,8 +37,8 @@ impl Limits {
 /// The one seam between the monitor and the statistics: another detector takes this place without anything else
 /// changing.
 pub trait Detector: Send {
-    /// Takes note of one major collection.
-    fn on_major_gc(&mut self, gc: &MajorGc);
+    /// Takes note of one collection, minor or major.
+    fn on_gc(&mut self, gc: &AfterGc);
 
     /// Takes note of one sample and says what is known now. Constant memory.
     fn on_sample(&mut self, sample: &Sample) -> Verdict;
@@ -294,7 +294,10 @@ impl Default for FloorDetector {
 }
 
 impl Detector for FloorDetector {
-    fn on_major_gc(&mut self, gc: &MajorGc) {
+    fn on_gc(&mut self, gc: &AfterGc) {
+        if gc.kind != GcKind::Major {
+            return;
+        }
         let sample = self.samples;
         self.tracks[0].push(Floor { at: gc.at, used: gc.used, sample });
         self.tracks[1].push(Floor { at: gc.at, used: gc.external, sample });
@@ -332,7 +335,7 @@ mod tests {
         let (mut verdict, mut leak) = (Verdict::default(), None);
         for (i, used) in floors.into_iter().enumerate() {
             let at = UnixMillis(10_000 * (i as u64 + 1));
-            detector.on_major_gc(&MajorGc { at, used: Bytes(used), external: Bytes(MIB) });
+            detector.on_gc(&AfterGc { at, kind: GcKind::Major, used: Bytes(used), external: Bytes(MIB) });
             let heap = HeapFigures { used: Bytes(used), limit: Bytes(2048 * MIB), ..HeapFigures::default() };
             verdict = detector.on_sample(&Sample {
                 reading: Reading { at, heap, ..Reading::default() },
@@ -401,7 +404,7 @@ mod tests {
             // Grows by steps of ten collections once it was called, as under a load that comes and goes.
             let used = (50 + if i < 40 { i } else { i / 10 * 10 }) * MIB;
             let at = UnixMillis(10_000 * (i + 1));
-            detector.on_major_gc(&MajorGc { at, used: Bytes(used), external: Bytes(MIB) });
+            detector.on_gc(&AfterGc { at, kind: GcKind::Major, used: Bytes(used), external: Bytes(MIB) });
             let heap = HeapFigures { used: Bytes(used), limit: Bytes(2048 * MIB), ..HeapFigures::default() };
             let reading = Reading { at, heap, ..Reading::default() };
             let status = detector.on_sample(&Sample { reading, ..Sample::default() }).status;

@@ -67,6 +67,6 @@ impl Linux {
     fn read(&mut self) -> ProcessFigures {
         let (container_limit, container_used) =
             self.cgroup.as_mut().map_or((None, None), |c| (c.limit(), c.used()));
-        ProcessFigures { rss: self.statm.rss(), container_limit, container_used }
+        ProcessFigures { rss: self.statm.rss(), container_limit, container_used, ..ProcessFigures::default() }
     }
 }
