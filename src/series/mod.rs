@@ -1,7 +1,11 @@
 //! Fixed-capacity history: everything here takes its memory once and never grows.
 
-mod floors;
+mod load;
+mod promoted;
+mod pyramid;
 mod ring;
 
-pub use floors::{Floor, Floors};
+pub use load::LoadFilter;
+pub use promoted::{Promoted, Rate};
+pub use pyramid::{LEVELS, Point, Pyramid};
 pub use ring::Ring;

@@ -5,10 +5,13 @@
 //! than on the whole. What counters alone cannot tell is whether the program will let go later.
 
 mod detector;
-mod trend;
+mod fit;
+mod track;
+mod window;
 
-pub use detector::{Detector, FloorDetector, Limits};
-pub use trend::{Trend, mann_kendall_z, theil_sen};
+pub use detector::{Detector, FloorDetector};
+pub use track::{Tally, Track, length};
+pub use window::{Demands, Finding, Refusal};
 
 use serde::{Deserialize, Serialize};
 
