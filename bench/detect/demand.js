@@ -4,6 +4,7 @@
 
 const { Load } = require('./load');
 const { Leak } = require('./leaks');
+const { LINEAR } = require('./parts/part');
 
 const BOOT_S = 90;
 const BOOT_STEP_S = 1;
@@ -17,21 +18,23 @@ class Life {
     this.program = program;
     this.length = length;
     this.parts = program.makers.map((make) => make(random));
-    this.atTwoThirds = null;
+    this.before = this.parts.map(() => 0);
   }
 
   step(now) {
     for (const part of this.parts) part.step(now);
-    if (this.atTwoThirds === null && now.uptime >= (this.length * 2) / 3) this.atTwoThirds = this.parts.map(held);
+    this.parts.forEach((part, i) => {
+      if (part.knowable !== null && now.uptime <= this.length * part.knowable.after) this.before[i] = held(part);
+    });
   }
 
   /** Whether a part grew so late in this life that nobody could know that it would settle. */
   ambiguous() {
-    if (this.atTwoThirds === null) return false;
     const material = Math.max(MATERIAL_KIB, this.program.base * MATERIAL_SHARE);
     return this.parts.some((part, i) => {
-      const late = held(part) - this.atTwoThirds[i];
-      return part.knowable !== null && late > material && late > held(part) * part.knowable;
+      const late = held(part) - this.before[i];
+      if (part.fillS > this.length * LINEAR.after && held(part) > material) return true;
+      return part.knowable !== null && late > material && late > held(part) * part.knowable.share;
     });
   }
 }

@@ -11,7 +11,7 @@ const { HOUR, MIB } = require('./program');
 
 const day = (p, low, high) => Object.assign(p.load, { diurnal: p.random.uniform(low, high), bursts: undefined });
 
-const cache = (p, curve, low, high) => p.add(FillingCache, { amount: p.share(0.15, 1.2), tau: p.tau(low, high, 0.6), curve, chunks: p.random.int(4, 60) });
+const cache = (p, curve, low, high) => p.add(FillingCache, { amount: p.share(0.15, 1.2), tau: p.settling(low, high, p.random.chance(0.15) ? 1 : 0.5), curve, chunks: p.random.int(4, 60) });
 
 const working = (p, low = 0.05, high = 0.5) => p.add(LoadSet, { amount: p.share(low, high), tau: p.tau(30, 1800) });
 
@@ -38,18 +38,18 @@ const FAMILIES = {
     p.requestRate = p.random.chance(0.5) ? 0.001 : p.random.logUniform(0.01, 1);
     p.utilisation *= 0.02;
   }],
-  warmup: [0, (p) => p.add(Saturating, { amount: p.share(0.2, 1.5), tau: p.tau(60, 2 * HOUR, 0.25), byLoad: p.random.chance(0.5) })],
-  slow_warmup: [6, (p) => p.add(Saturating, { amount: p.share(0.15, 0.8), tau: p.tau(HOUR, 12 * HOUR, 0.4), byLoad: p.random.chance(0.5) })],
-  log_warmup: [1, (p) => p.add(LogGrowth, { amount: p.share(0.1, 0.6), start: p.tau(10, 900, 0.02), end: p.tau(HOUR, 60 * HOUR, 3) })],
+  warmup: [0, (p) => p.add(Saturating, { amount: p.share(0.2, 1.5), tau: p.settling(60, 2 * HOUR, 0.25), byLoad: p.random.chance(0.5) })],
+  slow_warmup: [6, (p) => p.add(Saturating, { amount: p.share(0.15, 0.8), tau: p.settling(HOUR, 12 * HOUR, 0.4), byLoad: p.random.chance(0.5) })],
+  log_warmup: [1, (p) => p.add(LogGrowth, { amount: p.share(0.1, 0.6), start: p.settling(10, 900, 0.02), end: p.settling(HOUR, 60 * HOUR, 3) })],
   lazy_modules: [1, (p) => p.add(LazyModules, { amount: p.share(0.15, 0.8), count: p.random.int(3, 25), first: p.tau(60, 3600, 0.04), stretch: p.random.uniform(1.1, 1.7) })],
-  tenants: [2, (p) => p.add(Tenants, { amount: p.share(0.15, 1), count: p.random.int(20, 400), skew: p.random.uniform(0.3, 1.3), tau: p.tau(300, 4 * HOUR, 0.08) })],
-  lru_exponential: [1, (p) => p.add(Saturating, { amount: p.share(0.2, 1.5), tau: p.tau(300, 12 * HOUR, 0.35), byLoad: true })],
+  tenants: [2, (p) => p.add(Tenants, { amount: p.share(0.15, 1), count: p.random.int(20, 400), skew: p.random.uniform(0.3, 1.3), tau: p.settling(300, 4 * HOUR, 0.08) })],
+  lru_exponential: [1, (p) => p.add(Saturating, { amount: p.share(0.2, 1.5), tau: p.settling(300, 12 * HOUR, 0.35), byLoad: true })],
   lru_linear: [1, (p) => cache(p, 'linear', 600, 24 * HOUR)],
   lru_zipf: [1, (p) => cache(p, 'log', 900, 48 * HOUR)],
   lru_power: [1, (p) => cache(p, 'power', 900, 24 * HOUR)],
   lru_chunks: [1, (p) => cache(p, 'chunks', 900, 12 * HOUR)],
   sessions: [2, (p) => {
-    const ttl = p.tau(20 * 60, 24 * HOUR, 0.5);
+    const ttl = p.settling(20 * 60, 24 * HOUR, 0.4);
     p.add(SessionStore, { amount: p.share(0.15, 1), ttl, sweep: p.random.pick([0, 60, 300, ttl / 4]) });
   }],
   daily: [12, (p) => {
@@ -151,7 +151,7 @@ const FAMILIES = {
     Object.assign(p.heap, { promote: p.random.logUniform(0.03, 0.12), minFactor: 1.1, speed: p.random.logUniform(30, 600), step: 2 * MIB });
   }],
   buffer_pool: [1, (p) => {
-    p.add(Saturating, { amount: p.random.logUniform(20, 800) * MIB, tau: p.tau(120, 4 * HOUR), byLoad: true, pool: 'external' });
+    p.add(Saturating, { amount: p.random.logUniform(20, 800) * MIB, tau: p.settling(120, 4 * HOUR), byLoad: true, pool: 'external' });
     if (p.random.chance(0.6)) p.add(BufferChurn, { rate: p.random.logUniform(100, 20000) });
   }],
   file_server: [0, (p) => {
@@ -176,7 +176,7 @@ const FAMILIES = {
     p.load.wander.push({ sigma: p.random.uniform(0.2, 0.5), tau: p.tau(600, 4 * HOUR, 0.12) });
     Object.assign(p.resident, { mallocLagS: p.random.logUniform(300, 4 * HOUR), sticky: p.random.uniform(0.1, 0.6) });
   }],
-  native_cache: [2, (p) => p.add(Saturating, { amount: p.random.logUniform(20, 600) * MIB, tau: p.tau(120, 6 * HOUR, 0.25), byLoad: true, pool: 'native' })],
+  native_cache: [2, (p) => p.add(Saturating, { amount: p.random.logUniform(20, 600) * MIB, tau: p.settling(120, 6 * HOUR, 0.25), byLoad: true, pool: 'native' })],
   mapped_files: [1, (p) => p.add(MappedFiles, { amount: p.random.logUniform(15, 800) * MIB, tau: p.tau(300, 6 * HOUR, 0.15), drops: p.random.chance(0.5) ? p.tau(1800, 12 * HOUR, 0.5) : 0 })],
   workers: [1, (p) => {
     const workers = p.random.int(1, 16);

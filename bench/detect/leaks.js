@@ -5,6 +5,8 @@
 const { HOUR, MIB } = require('./program');
 
 const MAX_LIFE_S = 10 * 24 * HOUR;
+/** Shorter, and nobody could see it with a sample every half minute. */
+const MIN_LEAK_S = 900;
 
 /** How much is kept in a step of `dt`, for each pattern; `leak.rate` is KiB a second on average. */
 const PATTERNS = {
@@ -69,15 +71,14 @@ function planLeak(random) {
   const start = random.weighted([[5, 'birth'], [4, 'late'], [1.5, 'restart'], [kind === 'heap' ? 1.5 : 0, 'masked']]);
   const rate = random.logUniform(0.2, 2048);
   const target = random.logUniform(30, 1000) * MIB;
-  let length = Math.min(MAX_LIFE_S * 0.8, target / rate);
+  let length = Math.min(MAX_LIFE_S * 0.8, Math.max(MIN_LEAK_S, target / rate));
   if (start === 'masked') length = Math.max(length, 4 * HOUR);
   let onset = 0;
   if (start === 'late' || start === 'restart') onset = Math.min(MAX_LIFE_S * 0.2, random.logUniform(0.1, 1.5) * Math.max(length, HOUR));
   if (start === 'masked') onset = random.uniform(600, 3000);
   if (onset > 0) onset = Math.max(600, onset);
-  // A life too short for a sample to see is of no use to anyone.
-  const life = onset + Math.max(length, 360);
-  const plan = { kind, pattern, rate, onset, life, length, target, mask: null, restart: start === 'restart' };
+  const life = onset + length;
+  const plan = { kind, pattern, rate, onset, life, length, target: rate * length, mask: null, restart: start === 'restart' };
   if (pattern === 'steps') plan.every = Math.min(length / 6, random.logUniform(120, 4 * HOUR));
   if (pattern === 'bursts') Object.assign(plan, { every: Math.min(length / 4, random.logUniform(300, 6 * HOUR)), duty: random.uniform(0.1, 0.6) });
   if (pattern === 'unbounded_cache') plan.power = random.uniform(0.6, 0.85);

@@ -10,9 +10,12 @@ const HOUR = 3600;
  * Sizes in KiB, times in seconds.
  */
 class Program {
-  constructor(random, life) {
+  /** `life`: seconds in all; `horizon`: the time in which what settles should have settled, shorter where a leak follows. */
+  constructor(random, life, horizon) {
     this.random = random;
     this.life = life;
+    this.horizon = horizon;
+    this.unsettled = horizon === life && random.chance(0.08);
     this.makers = [];
     this.restarts = [];
     this.switches = [];
@@ -92,14 +95,25 @@ class Program {
     return { jitterMs: random.logUniform(1, 800), late: random.chance(0.5) ? random.logUniform(0.0002, 0.01) : 0, sleep: random.chance(0.4) ? 2 / this.life : 0 };
   }
 
+  /** Makes the program smaller, so that it needs at most `base` KiB after its start. */
+  shrinkTo(base) {
+    this.base = Math.min(this.base, Math.max(12 * MIB, base));
+    this.start = Math.min(this.start, this.base * 0.8);
+  }
+
   /** A share of the base, in KiB. */
   share(low, high) {
     return this.base * this.random.logUniform(low, high);
   }
 
-  /** A time constant, at most a part of the life that shows whether it settles. */
+  /** A time constant, at most a part of the horizon. */
   tau(low, high, part = 0.2) {
-    return this.random.logUniform(low, Math.max(low * 1.5, Math.min(high, this.life * part)));
+    return this.random.logUniform(low, Math.max(low * 1.5, Math.min(high, this.horizon * part)));
+  }
+
+  /** The time constant of what settles by growing; in a few programs observed for too short a time, longer than the horizon. */
+  settling(low, high, part = 0.2) {
+    return this.unsettled ? this.random.logUniform(low, high) : this.tau(low, high, part);
   }
 
   add(Kind, options) {

@@ -13,6 +13,7 @@ const STANDARD_LIMITS_MIB = [256, 512, 1024, 2048, 4144, 8240];
 /** V8 gives up a little before its limit. */
 const FATAL_SHARE = 0.985;
 const MAX_CPU_SHARE = 1.6;
+const LEAST_LEAK_SAMPLES = 24;
 
 /** Collections as a trace has them: every major, and the last scavenge of a sample at most, as hooks that thin them out would. */
 class CollectionLog {
@@ -65,7 +66,8 @@ function chooseLimit(program, peak, random, extra) {
 
 /** One trace and its label. `family` names a healthy program; `plan` is null or a leak's. */
 function simulate(random, { id, family, plan, life, dt }) {
-  const program = new Program(random, life);
+  const program = new Program(random, life, plan !== null && plan.onset > 0 ? Math.max(1800, plan.onset) : life);
+  if (plan !== null) program.shrinkTo(plan.target * random.logUniform(0.3, 4));
   FAMILIES[family][1](program);
   decorate(program);
   if (plan !== null) {
@@ -76,9 +78,12 @@ function simulate(random, { id, family, plan, life, dt }) {
   }
   const wanted = demand(program, plan, random, dt);
   const heapLeak = plan !== null && (plan.kind === 'heap' || plan.kind === 'mixed');
-  const limit = chooseLimit(program, wanted.peak, random, heapLeak && random.chance(0.6) ? plan.target : 0);
+  // Nobody could see a leak that ends its process within a few samples.
+  const least = plan === null ? 0 : Math.max(plan.target * 0.3, plan.rate * dt * LEAST_LEAK_SAMPLES);
+  const room = heapLeak ? Math.max(least, random.chance(0.6) ? plan.target : 0) : 0;
+  const limit = chooseLimit(program, wanted.peak, random, room);
   // Memory outside the heap has a limit as well: the container's.
-  const container = plan === null || heapLeak ? Infinity : plan.target * random.uniform(0.6, 3);
+  const container = plan === null || heapLeak ? Infinity : Math.max(least, plan.target * random.uniform(0.6, 3));
   const outcome = run(program, wanted, limit, container, random, dt);
   const hours = outcome.end / HOUR;
   const label = {
@@ -118,9 +123,13 @@ function run(program, wanted, limit, container, random, dt) {
         heap = new Heap(random, options, from);
         resident = new Resident(random, program.resident);
       }
+      if (need.leaked > 0 && (need.live > limit * FATAL_SHARE || need.leaked > container)) {
+        oom = true;
+        sample.leaked = wanted.steps[step - 1].leaked;
+        break;
+      }
       heap.advance(from, need.dt, need.live, need.alloc, need.external, need.externalAlloc, gc);
       columns.rssNow = resident.advance(need.dt, heap.heapTotal(), heap.read().heapUsed, need.external + heap.externalGarbage, need.native);
-      if (need.leaked > 0 && (need.live > limit * FATAL_SHARE || need.leaked > container)) oom = true;
     }
     gc.flush();
     const reading = heap.read();
@@ -147,9 +156,11 @@ function run(program, wanted, limit, container, random, dt) {
 
 const tenth = (t) => Math.round(t * 10) / 10;
 
+const LONG_HOURS = 24;
+
 /** How long a program lives (seconds), and how often it is sampled. */
 function drawLife(random, leastHours) {
-  const band = random.weighted([[36, [0.5, 2]], [34, [2, 8]], [20, [8, 24]], [7.5, [24, 72]], [2.5, [72, 240]]]);
+  const band = random.weighted([[38, [0.5, 2]], [38, [2, 8]], [17, [8, 24]], [5.5, [24, 72]], [1.5, [72, 240]]]);
   const hours = Math.max(random.logUniform(...band), leastHours * random.uniform(1, 1.6));
   return { life: hours * HOUR, dt: drawInterval(random, hours) };
 }
@@ -161,7 +172,9 @@ function drawInterval(random, hours) {
 }
 
 function healthyTrace(random, id, families) {
-  const family = random.pick(families);
+  // What takes days to show would otherwise take most of the hours.
+  let family = random.pick(families);
+  if (FAMILIES[family][0] > LONG_HOURS) family = random.pick(families);
   return simulate(random, { id, family, plan: null, ...drawLife(random, FAMILIES[family][0]) });
 }
 

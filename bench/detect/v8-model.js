@@ -8,6 +8,9 @@ const LOW_ALLOCATION_KIB_PER_S = 1000;
 // The share of its time that V8 wants to leave to the program when it sets the next limit.
 const MUTATOR_UTILISATION = 0.97;
 const MIN_FACTOR = 1.1;
+// A machine's time is finite: of majors closer together than this, one is told of.
+const LEAST_PAUSE_S = 0.7;
+const LEAST_SEMI_KIB = 1024;
 const BOOT_S = 60;
 
 /**
@@ -35,7 +38,7 @@ class Heap {
     this.live = options.start;
     this.garbage = 0;
     this.young = 0;
-    this.semi = Math.min(1024, options.semiMax);
+    this.semi = Math.min(LEAST_SEMI_KIB, options.semiMax);
     this.scavenges = 0;
     this.external = 0;
     this.externalGarbage = 0;
@@ -46,7 +49,7 @@ class Heap {
     this.reducerAt = Infinity;
     this.reducerLeft = 0;
     this.reducerCommitted = 0;
-    this.lastMajor = born;
+    this.lastMajor = -Infinity;
     this.committed = options.start * 1.1;
     this.committedTarget = 0;
   }
@@ -73,29 +76,32 @@ class Heap {
     const garbageSlope = alloc * options.promote + Math.max(0, -liveSlope);
     const externalSlope = external - external0;
     const externalGarbageSlope = externalAlloc * options.externalPromote + Math.max(0, -externalSlope);
-    // A machine's share of time is finite too: a collection takes some of it.
-    let budget = Math.max(4, Math.ceil(dt * 3));
     let at = 0;
     const moveTo = (to) => {
       const part = to - at;
       this.live = live0 + liveSlope * to;
-      this.garbage += garbageSlope * part;
+      // Majors closer together than those told of keep the garbage within the limit.
+      this.garbage = Math.min(this.garbage + garbageSlope * part, Math.max(0, options.limit - this.live));
       this.external = external0 + externalSlope * to;
       this.externalGarbage += externalGarbageSlope * part;
       this.scavenge(t, dt, at, to, alloc, log);
       at = to;
     };
     for (;;) {
-      const to = budget > 0 ? this.nextMajor(t, dt, at, liveSlope + garbageSlope, externalSlope + externalGarbageSlope, alloc) : Infinity;
+      const to = this.nextMajor(t, dt, at, liveSlope + garbageSlope, externalSlope + externalGarbageSlope, alloc);
       if (!(to <= 1)) break;
       moveTo(to);
       this.major(t + to * dt, log);
-      budget--;
     }
     moveTo(1);
     this.live = live;
     this.external = external;
     this.settle(dt);
+  }
+
+  /** Whether what survives in young space might not fit into the old generation. */
+  noRoom() {
+    return this.options.limit - this.old < this.semi;
   }
 
   /** Where in the step, 0 to 1, the next major falls; past 1 for none. */
@@ -107,10 +113,8 @@ class Heap {
     const externalRoom = this.externalLimit - this.external - this.externalGarbage;
     if (externalRoom <= 0) to = Math.min(to, at);
     else if (externalSlope > 0) to = Math.min(to, at + externalRoom / externalSlope);
-    if (this.options.limit - this.old < this.semi && alloc > 0) to = Math.min(to, at + Math.max(0, this.semi - this.young) / alloc);
-    // Two majors never start in the same instant.
-    const pause = (this.lastMajor + 0.05 - t) / dt;
-    return Math.max(to, at, at > 0 ? pause : 0);
+    if (this.noRoom() && alloc > 0) to = Math.min(to, at + Math.max(0, this.semi - this.young) / alloc);
+    return Math.max(to, at, (this.lastMajor + LEAST_PAUSE_S - t) / dt);
   }
 
   /** Young space over a part of a step; the last scavenge of it is noted. */
@@ -145,7 +149,7 @@ class Heap {
     const { random, options } = this;
     const inflight = this.allocRate * options.inflight * random.logNormal(options.inflightSigma);
     const floating = this.garbage * options.float * random.next();
-    this.garbage = Math.min(floating + inflight, Math.max(256, this.live * 0.5));
+    this.garbage = Math.min(floating + inflight, this.live * 0.5, Math.max(0, options.limit - this.live));
     this.externalGarbage *= options.float * random.next();
     this.young = 0;
     log.major(t, this.old, this.external + this.externalGarbage);
@@ -154,6 +158,8 @@ class Heap {
     this.externalLimit = this.external + this.externalGarbage + options.externalStep;
     this.release();
     this.reduce(t);
+    // Young space does not grow without scavenges.
+    if (this.noRoom() && this.semi > LEAST_SEMI_KIB) this.semi /= 2;
   }
 
   setLimit(t) {
@@ -191,7 +197,7 @@ class Heap {
       this.reducerLeft--;
       if (this.reducerLeft === 0) {
         this.reducerCommitted = this.heapTotal();
-        if (this.allocRate < 50 && this.semi > 1024) this.semi /= 2;
+        if (this.allocRate < 50 && this.semi > LEAST_SEMI_KIB) this.semi /= 2;
         return;
       }
     } else {

@@ -2,7 +2,7 @@
 
 // Memory that grows once and stays: warm-up, caches on the way to their cap, code, tenants.
 
-const { DECELERATING, EXPONENTIAL, Part, approach } = require('./part');
+const { DECELERATING, EXPONENTIAL, LINEAR, Part, approach } = require('./part');
 
 /** Grows to `amount` with the time constant `tau`, of time or (`byLoad`) of work done; into `pool`, `heap` unless told. */
 class Saturating extends Part {
@@ -22,7 +22,7 @@ class FillingCache extends Part {
   constructor({ amount, tau, curve, chunks = 12, pool = 'heap' }) {
     super();
     Object.assign(this, { amount, tau, curve, chunks, pool, work: 0 });
-    this.knowable = curve === 'log' || curve === 'power' ? DECELERATING : EXPONENTIAL;
+    this.knowable = curve === 'log' || curve === 'power' ? DECELERATING : LINEAR;
   }
 
   step(now) {

@@ -3,7 +3,7 @@
 // Memory that follows something: load, sessions, connections, or nothing but chance.
 
 const { Wander } = require('../load');
-const { EXPONENTIAL, Part, approach } = require('./part');
+const { Part, approach } = require('./part');
 
 /** A working set in proportion to load, `tau` seconds behind it. */
 class LoadSet extends Part {
@@ -40,7 +40,7 @@ class WanderingSet extends Part {
 class SessionStore extends Part {
   constructor({ amount, ttl, sweep }) {
     super();
-    Object.assign(this, { amount, ttl, sweep, bins: [], expired: 0, kept: 0, swept: 0, knowable: EXPONENTIAL });
+    Object.assign(this, { amount, ttl, sweep, bins: [], kept: 0, swept: 0, fillS: ttl });
     this.binS = Math.max(30, ttl / 200);
   }
 
