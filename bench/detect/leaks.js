@@ -69,10 +69,13 @@ function planLeak(random) {
   const kind = random.weighted([[64, 'heap'], [16, 'external'], [16, 'native'], [4, 'mixed']]);
   const pattern = random.weighted([[6, 'time'], [6, 'per_request'], [4, 'per_alloc'], [4, 'steps'], [3, 'bursts'], [2, 'unbounded_cache']]);
   const start = random.weighted([[5, 'birth'], [4, 'late'], [1.5, 'restart'], [kind === 'heap' ? 1.5 : 0, 'masked']]);
-  const rate = random.logUniform(0.2, 2048);
+  let rate = random.logUniform(0.2, 2048);
   const target = random.logUniform(30, 1000) * MIB;
   let length = Math.min(MAX_LIFE_S * 0.8, Math.max(MIN_LEAK_S, target / rate));
-  if (start === 'masked') length = Math.max(length, 4 * HOUR);
+  if (start === 'masked' && length < 4 * HOUR) {
+    length = random.uniform(4, 8) * HOUR;
+    rate = target / length;
+  }
   let onset = 0;
   if (start === 'late' || start === 'restart') onset = Math.min(MAX_LIFE_S * 0.2, random.logUniform(0.1, 1.5) * Math.max(length, HOUR));
   if (start === 'masked') onset = random.uniform(600, 3000);

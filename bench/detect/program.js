@@ -65,6 +65,7 @@ class Program {
       step: random.weighted([[65, 8], [15, 2], [10, 16], [10, 32]]) * MIB,
       inflight: random.logUniform(0.005, 0.6),
       inflightSigma: random.uniform(0.2, 1.1),
+      tail: random.chance(0.3) ? random.logUniform(0.002, 0.1) : 0,
       float: random.uniform(0, 0.06),
       externalStep: random.weighted([[70, 64], [30, 32]]) * MIB,
       externalYoung: random.uniform(0, 500),

@@ -13,7 +13,10 @@ const STANDARD_LIMITS_MIB = [256, 512, 1024, 2048, 4144, 8240];
 /** V8 gives up a little before its limit. */
 const FATAL_SHARE = 0.985;
 const MAX_CPU_SHARE = 1.6;
-const LEAST_LEAK_SAMPLES = 24;
+const LEAST_LEAK_SAMPLES = 32;
+const MAX_PEAK_KIB = 3200 * MIB;
+const MAX_PEAK_TO_LEAK = 10;
+const ATTEMPTS = 4;
 
 /** Collections as a trace has them: every major, and the last scavenge of a sample at most, as hooks that thin them out would. */
 class CollectionLog {
@@ -64,23 +67,34 @@ function chooseLimit(program, peak, random, extra) {
   return fitting.length === 0 ? need * 1.5 : fitting[Math.min(fitting.length - 1, Math.floor(random.exponential(1.2)))];
 }
 
+/** A program and its demand; drawn anew, smaller, where it needs more than a Node.js process has, or hides its leak for good. */
+function drawProgram(random, family, plan, life, dt) {
+  const most = plan === null ? MAX_PEAK_KIB : Math.min(MAX_PEAK_KIB, plan.target * MAX_PEAK_TO_LEAK);
+  let base = plan === null ? Infinity : plan.target * random.logUniform(0.3, 4);
+  for (let attempt = 1; ; attempt++) {
+    const program = new Program(random, life, plan !== null && plan.onset > 0 ? Math.max(1800, plan.onset) : life);
+    program.shrinkTo(base);
+    FAMILIES[family][1](program);
+    decorate(program);
+    if (plan !== null) {
+      program.restarts = plan.restart ? [plan.onset] : [];
+      plan.allocRate = program.allocRate;
+    } else if (program.restarts.length === 0 && life > 12 * HOUR && random.chance(0.06)) {
+      program.restarts.push(life * random.uniform(0.2, 0.8));
+    }
+    const wanted = demand(program, plan, random, dt);
+    if (wanted.peak <= most || attempt === ATTEMPTS) return { program, wanted };
+    base = (program.base * 0.6 * most) / wanted.peak;
+  }
+}
+
 /** One trace and its label. `family` names a healthy program; `plan` is null or a leak's. */
 function simulate(random, { id, family, plan, life, dt }) {
-  const program = new Program(random, life, plan !== null && plan.onset > 0 ? Math.max(1800, plan.onset) : life);
-  if (plan !== null) program.shrinkTo(plan.target * random.logUniform(0.3, 4));
-  FAMILIES[family][1](program);
-  decorate(program);
-  if (plan !== null) {
-    program.restarts = plan.restart ? [plan.onset] : [];
-    plan.allocRate = program.allocRate;
-  } else if (program.restarts.length === 0 && life > 12 * HOUR && random.chance(0.06)) {
-    program.restarts.push(life * random.uniform(0.2, 0.8));
-  }
-  const wanted = demand(program, plan, random, dt);
+  const { program, wanted } = drawProgram(random, family, plan, life, dt);
   const heapLeak = plan !== null && (plan.kind === 'heap' || plan.kind === 'mixed');
   // Nobody could see a leak that ends its process within a few samples.
   const least = plan === null ? 0 : Math.max(plan.target * 0.3, plan.rate * dt * LEAST_LEAK_SAMPLES);
-  const room = heapLeak ? Math.max(least, random.chance(0.6) ? plan.target : 0) : 0;
+  const room = heapLeak ? Math.max(least, random.chance(0.4) ? plan.target : 0) : 0;
   const limit = chooseLimit(program, wanted.peak, random, room);
   // Memory outside the heap has a limit as well: the container's.
   const container = plan === null || heapLeak ? Infinity : Math.max(least, plan.target * random.uniform(0.6, 3));
@@ -105,11 +119,18 @@ function simulate(random, { id, family, plan, life, dt }) {
   return { trace: { id, source: 'generated', dt, limit, columns, gc, events }, label };
 }
 
+/** Young space goes by halves until it fits the heap. */
+function youngSpace(wanted, limit) {
+  let size = wanted;
+  while (size > limit / 8 && size > MIB) size /= 2;
+  return size;
+}
+
 function run(program, wanted, limit, container, random, dt) {
   const columns = { t: [], heapUsed: [], heapTotal: [], external: [], arrayBuffers: [], rss: [], alloc: [], cpu: [], req: [] };
   const gc = new CollectionLog();
   const events = program.restarts.map((t) => [tenth(t), 'restart']);
-  const options = { ...program.heap, limit, start: program.start, switches: program.switches };
+  const options = { ...program.heap, limit, start: program.start, switches: program.switches, semiMax: youngSpace(program.heap.semiMax, limit) };
   const wrappers = program.externalBase * random.uniform(0.1, 0.6);
   let heap = null;
   let resident = null;
@@ -182,8 +203,10 @@ function healthyTrace(random, id, families) {
 function leakyTrace(random, id, families) {
   const plan = planLeak(random);
   const hours = plan.life / HOUR;
+  // A short leak deserves samples enough to show itself.
+  const dt = Math.min(drawInterval(random, hours), plan.length < 2 * HOUR ? 30 : 60);
   const fitting = families.filter((family) => FAMILIES[family][0] <= hours && !UNFIT.has(family));
-  return simulate(random, { id, family: fitting.length > 0 ? random.pick(fitting) : 'steady', plan, life: plan.life, dt: drawInterval(random, hours) });
+  return simulate(random, { id, family: fitting.length > 0 ? random.pick(fitting) : 'steady', plan, life: plan.life, dt });
 }
 
 // Restarts end a leak, and a program at its limit would not live to see one.

@@ -23,7 +23,8 @@ const BOOT_S = 60;
 class Heap {
   /**
    * `options`: `limit`, `semiMax`, `promote` (share of allocation), `speed` (collector, KiB/ms), `minFactor`, `maxFactor`, `step` (least room
-   * given after a major), `inflight` (seconds of allocation alive at any moment), `inflightSigma`, `float` (share of garbage
+   * given after a major), `inflight` (seconds of allocation alive at any moment), `inflightSigma`, `tail` (chance that something large is in flight at a
+   * major), `float` (share of garbage
    * that a major misses), `externalStep`, `externalYoung`, `externalPromote`, `reducer`, `bootFactor`, `fragmentation`, `returnS`, `overhead`,
    * `switches` (`[{t, set: {maxFactor, minFactor, step}}]`: tuning until a restart), `start` (live at birth).
    */
@@ -147,7 +148,8 @@ class Heap {
 
   major(t, log) {
     const { random, options } = this;
-    const inflight = this.allocRate * options.inflight * random.logNormal(options.inflightSigma);
+    let inflight = this.allocRate * options.inflight * random.logNormal(options.inflightSigma);
+    if (random.chance(options.tail)) inflight += this.live * Math.min(0.5, random.exponential(0.06));
     const floating = this.garbage * options.float * random.next();
     this.garbage = Math.min(floating + inflight, this.live * 0.5, Math.max(0, options.limit - this.live));
     this.externalGarbage *= options.float * random.next();
@@ -201,7 +203,7 @@ class Heap {
         return;
       }
     } else {
-      if (this.heapTotal() < Math.max(this.reducerCommitted * 1.1, this.reducerCommitted + 10240) && !random.chance(0.25)) return;
+      if (this.heapTotal() < Math.max(this.reducerCommitted * 1.1, this.reducerCommitted + 10240) && !random.chance(0.12)) return;
       this.reducerLeft = random.weighted([[6, 2], [2, 1], [1, 3]]);
     }
     let ticks = 1;
