@@ -11,7 +11,7 @@
 // caches, sessions, pools, jobs, load (load.js), memory outside the heap. Its demand (demand.js) goes through V8 (v8-model.js): scavenges when
 // young space is full, promotion, garbage that waits for a major collection; limits by V8's rule (growing factor from the speeds of collector
 // and program, at least 1.1 and a fixed step, never more than half of what is left to the heap's limit); majors for external memory;
-// the memory reducer's up to two more collections, 8 to 104 s apart; floating garbage and what is in flight at a collection. Resident
+// the memory reducer's one to three more collections, 8 to 104 s apart; floating garbage and what is in flight at a collection. Resident
 // memory (resident-model.js) follows the pages of the heap with a lag, keeps a share of what was freed, and adds native memory.
 //
 // Not modelled: incremental marking's own allocation, large-object and code space by themselves, several isolates, pauses, and what a collection
