@@ -12,7 +12,7 @@ const { generate } = require('../bench/detect/generate');
 const { Random } = require('../bench/detect/random');
 const { TraceWriter, decode, encode, readTraces } = require('../bench/detect/trace-file');
 
-const made = (seed, families) => [...generate({ seed, hours: 12, leaks: 8, families })];
+const made = (seed, families) => [...generate({ seed, hours: 5, leaks: 6, families })];
 const lines = (traces) => traces.map(({ trace, label }) => `${encode(trace)}\n${JSON.stringify(label)}`);
 
 test('the same seed gives the same bytes, another seed does not', () => {
