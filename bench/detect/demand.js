@@ -11,25 +11,45 @@ const BOOT_STEP_S = 1;
 // Growth below these is lost in the noise of any process.
 const MATERIAL_KIB = 1536;
 const MATERIAL_SHARE = 0.01;
+// A rise at a constant rate over this many samples, of this size, is a leak to anyone until it ends.
+const STRAIGHT_SAMPLES = 120;
+const STRAIGHT_KIB = 6144;
+const STRAIGHT_SHARE = 0.05;
 
 /** The parts of one process between two restarts. */
 class Life {
-  constructor(program, random, length) {
+  constructor(program, random, length, dt) {
     this.program = program;
+    this.dt = dt;
     this.length = length;
     this.parts = program.makers.map((make) => make(random));
     this.before = this.parts.map(() => 0);
+    this.rises = this.parts.map(() => ({ from: 0, level: 0, last: 0 }));
+    this.isStraight = false;
   }
 
   step(now) {
     for (const part of this.parts) part.step(now);
     this.parts.forEach((part, i) => {
+      if (part.straight) this.rise(part, this.rises[i], now.uptime);
       if (part.knowable !== null && now.uptime <= this.length * part.knowable.after) this.before[i] = held(part);
     });
   }
 
+  /** Follows one rise of a part from where it last stood still or fell for as long as a tenth of such a rise takes. */
+  rise(part, rise, uptime) {
+    const level = held(part);
+    const patience = STRAIGHT_SAMPLES * this.dt * 0.1;
+    if (level > rise.last) rise.grewAt = uptime;
+    if (level < rise.last || uptime - (rise.grewAt ?? 0) > patience) Object.assign(rise, { from: uptime, level });
+    rise.last = level;
+    const large = Math.max(STRAIGHT_KIB, this.program.base * STRAIGHT_SHARE);
+    if (uptime - rise.from >= STRAIGHT_SAMPLES * this.dt && level - rise.level > large) this.isStraight = true;
+  }
+
   /** Whether a part grew so late in this life that nobody could know that it would settle. */
   ambiguous() {
+    if (this.isStraight) return true;
     const material = Math.max(MATERIAL_KIB, this.program.base * MATERIAL_SHARE);
     return this.parts.some((part, i) => {
       const late = held(part) - this.before[i];
@@ -54,7 +74,7 @@ function demand(program, plan, random, dt) {
   const ends = [...program.restarts, program.life];
   const result = { steps, samples, ambiguous: false, peak: 0, visible: plan === null ? 0 : plan.onset };
   let restart = 0;
-  let life = new Life(program, random, ends[0]);
+  let life = new Life(program, random, ends[0], dt);
   let t = 0;
   let uptime = 0;
   let isBorn = true;
@@ -69,7 +89,7 @@ function demand(program, plan, random, dt) {
       if (restart < program.restarts.length && t >= program.restarts[restart] - 1e-6) {
         result.ambiguous = life.ambiguous() || result.ambiguous;
         restart++;
-        life = new Life(program, random, ends[restart] - t);
+        life = new Life(program, random, ends[restart] - t, dt);
         uptime = 0;
         isBorn = true;
       }

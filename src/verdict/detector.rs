@@ -32,6 +32,8 @@ pub struct FloorDetector {
     last_minor: Option<(f64, f64)>,
     pending_minor: Option<AfterGc>,
     promoted: Promoted,
+    external_promoted: Promoted,
+    last_external: Option<(f64, f64)>,
     any_major: bool,
     rss: [f64; 40],
     most: [f64; 2],
@@ -57,12 +59,14 @@ impl Default for FloorDetector {
             last_minor: None,
             pending_minor: None,
             promoted: Promoted::default(),
+            external_promoted: Promoted::default(),
+            last_external: None,
             any_major: false,
             rss: [0.0; 40],
             most: [0.0; 2],
             most_n: 0,
             heap: Track::new(demands(6.0, 0.12, true)),
-            external: Track::new(demands(6.0, 0.12, false)),
+            external: Track::new(demands(6.0, 0.12, true)),
             native: Track::new(demands(12.0, 0.144, false)),
             proof: Pyramid::default(),
             limit: 0.0,
@@ -97,6 +101,9 @@ impl Detector for FloorDetector {
                 self.pending_minor = None;
                 if let Some((used_then, allocated_then)) = self.last_minor {
                     self.promoted.add(x, used_then - used, allocated_then - self.allocated_at_major);
+                }
+                if let Some((then, allocated_then)) = self.last_external.take() {
+                    self.external_promoted.add(x, then - gc.external.0 as f64, allocated_then - self.allocated_at_major);
                 }
                 self.last_minor = None;
                 self.any_major = true;
@@ -145,7 +152,9 @@ impl Detector for FloorDetector {
         }
         self.most[0] = self.most[0].max(mine);
         let bound = rss - self.most[0].max(self.most[1]);
-        self.external.add(self.point(x, r.heap.external.0 as f64, 0.0, true));
+        let ext = r.heap.external.0 as f64;
+        self.last_external = Some((ext, allocated));
+        self.external.add(self.point(x, ext, allocated - self.allocated_at_major, false));
         self.native.add(self.point(x, rss - mine, 0.0, true));
         self.proof.add(self.point(x, bound, 0.0, true));
         let context = Context {
@@ -156,7 +165,7 @@ impl Detector for FloorDetector {
             garbage: self.promoted.rate(),
         };
         self.heap.run(&context, None);
-        self.external.run(&context, None);
+        self.external.run(&Context { promoted: &self.external_promoted, garbage: self.external_promoted.rate(), ..context }, None);
         self.native.run(&Context { limit: f64::INFINITY, ..context }, Some(&self.proof));
         self.heap.pyramid.end_sample(n);
         self.external.pyramid.end_sample(n);

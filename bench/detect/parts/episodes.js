@@ -9,7 +9,7 @@ const { Part, approach } = require('./part');
 class Batch extends Part {
   constructor({ amount, period, phase, hold, rise, vary, pool = 'heap' }) {
     super();
-    Object.assign(this, { amount, period, phase, hold, rise, vary, pool, began: -Infinity, run: -1, size: 0 });
+    Object.assign(this, { amount, period, phase, hold, rise, vary, pool, began: -Infinity, run: -1, size: 0, straight: true });
   }
 
   step(now) {
@@ -33,7 +33,7 @@ class Batch extends Part {
 class Episode extends Part {
   constructor({ amount, gap, build, hold, drain, vary }, random) {
     super();
-    Object.assign(this, { amount, gap, build, hold, drain, vary });
+    Object.assign(this, { amount, gap, build, hold, drain, vary, straight: true });
     this.plan(0, random);
   }
 

@@ -22,6 +22,7 @@ class FillingCache extends Part {
   constructor({ amount, tau, curve, chunks = 12, pool = 'heap' }) {
     super();
     Object.assign(this, { amount, tau, curve, chunks, pool, work: 0 });
+    this.straight = curve === 'linear' || curve === 'chunks';
     this.knowable = curve === 'log' || curve === 'power' ? DECELERATING : LINEAR;
   }
 

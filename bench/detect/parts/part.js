@@ -7,6 +7,7 @@
  * `now`: `t` (seconds of the trace), `uptime` (seconds of the process), `dt`, `load` (relative to the mean), `random`.
  * `knowable`: how late a part may still grow before nobody could tell it from a leak, `{after, share}`: at most this share of its whole
  * growth after this share of a process's life. Null for components that do not settle by growing.
+ * `straight`: whether it rises at a constant rate: after two hours of samples of that, at the scale of 30 seconds, it is a leak to anyone.
  * `fillS`: for how long a part fills at a constant rate, where that is known beforehand.
  */
 class Part {
@@ -17,6 +18,7 @@ class Part {
     this.alloc = 0;
     this.externalAlloc = 0;
     this.knowable = null;
+    this.straight = false;
     this.fillS = 0;
   }
 }
