@@ -1,7 +1,8 @@
 //! From floors to a verdict.
 
 use super::track::Track;
-use super::window::{Context, Demands};
+use super::judge::{Context, Demands};
+use super::window::Garbage;
 use super::{Evidence, Kind, Status, Verdict};
 use crate::sample::{AfterGc, GcKind, Sample};
 use crate::series::{LoadFilter, Point, Promoted, Pyramid};
@@ -161,12 +162,13 @@ impl Detector for FloorDetector {
             now: x,
             footprint: self.footprint(),
             limit: self.limit,
-            promoted: &self.promoted,
-            garbage: self.promoted.rate(),
+            garbage: Garbage::of(&self.promoted),
+            proof: None,
         };
-        self.heap.run(&context, None);
-        self.external.run(&Context { promoted: &self.external_promoted, garbage: self.external_promoted.rate(), ..context }, None);
-        self.native.run(&Context { limit: f64::INFINITY, ..context }, Some(&self.proof));
+        let none = Promoted::default();
+        self.heap.run(&context);
+        self.external.run(&Context { garbage: Garbage::of(&self.external_promoted), ..context });
+        self.native.run(&Context { limit: f64::INFINITY, garbage: Garbage::of(&none), proof: Some(&self.proof), ..context });
         self.heap.pyramid.end_sample(n);
         self.external.pyramid.end_sample(n);
         self.native.pyramid.end_sample(n);

@@ -1,97 +1,133 @@
-//! Least squares over a short window, with outliers held down.
+//! Least squares over a short window.
 
 /// Most points of a window.
 pub const MOST: usize = 64;
 /// Most terms of a model.
-pub const TERMS: usize = 3;
+const TERMS: usize = 3;
 
-/// A column of a window: one value a point.
+/// One value for each point of a window; those past its length are not used.
 pub type Column = [f64; MOST];
 
 /// A fitted linear model.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fit {
-    /// Points and terms.
-    pub n: usize,
-    pub p: usize,
-    /// The coefficients.
+    points: usize,
+    terms: usize,
+    /// The coefficients, in the order of the model's columns.
     pub beta: [f64; TERMS],
-    /// The diagonal of the inverse normal matrix.
-    pub diagonal: [f64; TERMS],
-    /// What is left of each point.
-    pub residuals: Column,
-    /// The weighted sum of their squares.
-    pub rss: f64,
-    /// Their robust scale.
-    pub scale: f64,
+    /// The diagonal of the inverse of the normal equations' matrix.
+    diagonal: [f64; TERMS],
+    /// The weighted sum of the squared residuals.
+    rss: f64,
 }
 
-/// Ordinary or weighted least squares of `y` on the columns `x`; nothing where these are collinear.
-pub fn least_squares(x: &[&Column], y: &Column, n: usize, w: Option<&Column>) -> Option<Fit> {
-    let p = x.len();
-    let mut a = [[0.0f64; TERMS]; TERMS];
-    let mut r = [0.0f64; TERMS];
-    for i in 0..n {
-        let wi = w.map_or(1.0, |w| w[i]);
-        for k in 0..p {
-            let v = wi * x[k][i];
-            for l in k..p {
-                a[k][l] += v * x[l][i];
-            }
-            r[k] += v * y[i];
+/// Weighted least squares of `y` on `columns`, over the first `n` points; nothing where the columns are collinear.
+///
+/// Solves the normal equations, which loses half the digits: enough, since columns are scaled to about one and models
+/// have at most three. 48 points and two columns take about 0.1 us.
+pub fn least_squares(columns: &[&Column], y: &Column, weights: &Column, n: usize) -> Option<Fit> {
+    let terms = columns.len();
+    let mut a = [[0.0f64; 2 * TERMS + 1]; TERMS];
+    for (k, column) in columns.iter().enumerate() {
+        for (l, other) in columns.iter().enumerate().skip(k) {
+            a[k][l] = (0..n).map(|i| weights[i] * column[i] * other[i]).sum();
+            a[l][k] = a[k][l];
         }
+        a[k][TERMS] = (0..n).map(|i| weights[i] * column[i] * y[i]).sum();
+        a[k][TERMS + 1 + k] = 1.0;
     }
-    for k in 0..p {
-        for l in 0..k {
-            a[k][l] = a[l][k];
-        }
-    }
-    let mut inverse = [[0.0f64; TERMS]; TERMS];
-    for (k, row) in inverse.iter_mut().enumerate() {
-        row[k] = 1.0;
-    }
-    for c in 0..p {
-        let d = a[c][c];
-        if d.is_nan() || d.abs() <= 1e-10 {
+    for c in 0..terms {
+        let pivot = a[c][c];
+        if pivot.is_nan() || pivot <= 1e-10 {
             return None;
         }
-        for k in 0..p {
-            a[c][k] /= d;
-            inverse[c][k] /= d;
-        }
-        for row in 0..p {
-            if row == c {
-                continue;
-            }
-            let f = a[row][c];
-            for k in 0..p {
-                a[row][k] -= f * a[c][k];
-                inverse[row][k] -= f * inverse[c][k];
+        a[c].iter_mut().for_each(|v| *v /= pivot);
+        let row = a[c];
+        for (k, other) in a.iter_mut().enumerate().take(terms) {
+            let factor = other[c];
+            if k != c {
+                other.iter_mut().zip(row).for_each(|(v, r)| *v -= factor * r);
             }
         }
     }
-    let mut beta = [0.0; TERMS];
-    let mut diagonal = [0.0; TERMS];
-    for k in 0..p {
-        for l in 0..p {
-            beta[k] += inverse[k][l] * r[l];
-        }
-        diagonal[k] = inverse[k][k];
+    let mut fit = Fit { points: n, terms, beta: [0.0; TERMS], diagonal: [0.0; TERMS], rss: 0.0 };
+    for k in 0..terms {
+        fit.beta[k] = a[k][TERMS];
+        fit.diagonal[k] = a[k][TERMS + 1 + k];
     }
-    let mut residuals = [0.0; MOST];
-    let mut rss = 0.0;
-    for i in 0..n {
-        let mut fitted = 0.0;
-        for k in 0..p {
-            fitted += beta[k] * x[k][i];
-        }
-        residuals[i] = y[i] - fitted;
-        rss += w.map_or(1.0, |w| w[i]) * residuals[i] * residuals[i];
-    }
-    Some(Fit { n, p, beta, diagonal, residuals, rss, scale: 0.0 })
+    fit.rss = (0..n).map(|i| weights[i] * fit.residual(columns, y, i).powi(2)).sum();
+    Some(fit)
 }
 
-/// The median of `values`, which it reorders.
+impl Fit {
+    /// How far point `i` lies above the model.
+    pub fn residual(&self, columns: &[&Column], y: &Column, i: usize) -> f64 {
+        y[i] - columns.iter().zip(self.beta).map(|(column, beta)| beta * column[i]).sum::<f64>()
+    }
+
+    /// How many standard errors coefficient `k` is from 0, where `residuals` follow each other as they do.
+    ///
+    /// The variance of a slope under residuals that one lag of autocorrelation *r* describes is larger than least squares
+    /// says by about (1 + r) / (1 - r) (N. F. Zhang, "Calculation of the uncertainty of the mean of autocorrelated
+    /// measurements", Metrologia 43, 2006, for the mean; J. Lee and R. Lund, "Revisiting simple linear regression with
+    /// autocorrelated errors", Biometrika 91, 2004, for the slope). Assumes points about evenly spaced. *r* is held below
+    /// 0.9, and under eight points taken for 0, since neither can be told there. `least` is a standard deviation below
+    /// which residuals are rounding.
+    pub fn t(&self, k: usize, residuals: &Column, least: f64) -> f64 {
+        let n = self.points;
+        let energy: f64 = residuals[..n].iter().map(|r| r * r).sum();
+        let lagged: f64 = residuals[..n].windows(2).map(|pair| pair[0] * pair[1]).sum();
+        let r = if n < 8 || energy <= 0.0 { 0.0 } else { (lagged / energy).clamp(0.0, 0.9) };
+        let variance = (self.rss / n.saturating_sub(self.terms).max(1) as f64).max(least * least);
+        self.beta[k] / (variance * self.diagonal[k].max(1e-18) * (1.0 + r) / (1.0 - r)).sqrt()
+    }
+
+    /// The Bayesian information criterion of the model: of two, the smaller describes the window better, and by 6 clearly
+    /// so (G. Schwarz, "Estimating the dimension of a model", Annals of Statistics 6, 1978; R. E. Kass and A. E. Raftery,
+    /// "Bayes factors", JASA 90, 1995, for the scale). `terms` counts what was chosen beside the coefficients, too;
+    /// `least` is a standard deviation below which residuals are rounding.
+    pub fn bic(&self, terms: usize, least: f64) -> f64 {
+        let n = self.points as f64;
+        n * (self.rss / n + least * least).ln() + terms as f64 * n.ln()
+    }
+}
+
+/// Weights that hold outliers down, and the robust scale of the residuals, from `columns` fitted again and again.
+///
+/// The noise of floors is one-sided: a collection can leave garbage, never less than what is alive. So a point loses
+/// weight from 1.5 robust standard deviations above the line on, and from 3 below (weights of P. J. Huber, "Robust
+/// estimation of a location parameter", Annals of Mathematical Statistics 35, 1964). `prior` holds the weights to begin
+/// with.
+pub fn robust_weights(columns: &[&Column], y: &Column, prior: &Column, n: usize) -> Option<(Column, f64)> {
+    const ROUNDS: usize = 3;
+    let mut weights = *prior;
+    let mut scale = 0.0;
+    for _ in 0..ROUNDS {
+        let fit = least_squares(columns, y, &weights, n)?;
+        let mut residuals = [0.0; MOST];
+        let mut sizes = [0.0; MOST];
+        for i in 0..n {
+            residuals[i] = fit.residual(columns, y, i);
+            sizes[i] = residuals[i].abs();
+        }
+        // 1.48 times the median deviation is the standard deviation of a normal distribution.
+        scale = 1.48 * median(&mut sizes[..n]) + 1024.0;
+        for i in 0..n {
+            let r = residuals[i] / scale;
+            let held = if r > 1.5 {
+                1.5 / r
+            } else if r < -3.0 {
+                -3.0 / r
+            } else {
+                1.0
+            };
+            weights[i] = held * prior[i];
+        }
+    }
+    Some((weights, scale))
+}
+
+/// The median of `values`, which it reorders; 0 of none.
 pub fn median(values: &mut [f64]) -> f64 {
     let n = values.len();
     if n == 0 {
@@ -103,64 +139,4 @@ pub fn median(values: &mut [f64]) -> f64 {
     }
     let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     (lower + upper) / 2.0
-}
-
-/// Least squares, refitted with the outliers held down.
-///
-/// The noise of floors is one-sided: a collection can leave garbage, never less than what is alive. So deviations
-/// upwards lose weight from 1.5 robust standard deviations on, downwards from 3. (Huber's weights: P. J. Huber,
-/// "Robust Estimation of a Location Parameter", Annals of Mathematical Statistics 35, 1964.) `base` holds weights that
-/// the points have from the start.
-pub fn robust(x: &[&Column], y: &Column, n: usize, base: Option<&Column>) -> Option<Fit> {
-    let mut fit = least_squares(x, y, n, base)?;
-    let mut weights = [1.0; MOST];
-    for _ in 0..3 {
-        let mut sizes = [0.0; MOST];
-        for i in 0..n {
-            sizes[i] = fit.residuals[i].abs();
-        }
-        let s = 1.48 * median(&mut sizes[..n]) + 1024.0;
-        for i in 0..n {
-            let r = fit.residuals[i];
-            let down = if r > 1.5 * s {
-                1.5 * s / r
-            } else if r < -3.0 * s {
-                -3.0 * s / r
-            } else {
-                1.0
-            };
-            weights[i] = down * base.map_or(1.0, |b| b[i]);
-        }
-        fit = least_squares(x, y, n, Some(&weights))?;
-        fit.scale = s;
-    }
-    Some(fit)
-}
-
-impl Fit {
-    /// How many standard errors coefficient `k` is from 0, the errors widened for residuals that follow each other.
-    ///
-    /// The variance of a slope under AR(1) residuals is larger by about (1 + r) / (1 - r) (N. F. Zhang, "Calculation of
-    /// the uncertainty of the mean of autocorrelated measurements", Metrologia 43, 2006; the same factor holds for a
-    /// slope over evenly spaced points). Assumes evenly spaced points and a process that one lag describes.
-    pub fn t(&self, k: usize, least_sd: f64) -> f64 {
-        let (n, p) = (self.n, self.p);
-        let (mut num, mut den) = (0.0, 0.0);
-        for i in 0..n {
-            den += self.residuals[i] * self.residuals[i];
-            if i > 0 {
-                num += self.residuals[i] * self.residuals[i - 1];
-            }
-        }
-        let rho = if n < 8 || den <= 0.0 { 0.0 } else { (num / den).clamp(0.0, 0.9) };
-        let variance = (self.rss / n.saturating_sub(p).max(1) as f64).max(least_sd * least_sd);
-        let wide = (1.0 + rho) / (1.0 - rho);
-        self.beta[k] / (variance * self.diagonal[k].max(1e-18) * wide).sqrt()
-    }
-
-    /// Schwarz's criterion of the model, smaller is better. `floor` is a variance that nothing is told apart below.
-    pub fn bic(&self, floor: f64, terms: usize) -> f64 {
-        let n = self.n as f64;
-        n * (self.rss / n + floor).ln() + terms as f64 * n.ln()
-    }
 }

@@ -6,12 +6,14 @@
 
 mod detector;
 mod fit;
+mod judge;
+mod shape;
 mod track;
 mod window;
 
 pub use detector::{Detector, FloorDetector};
 pub use track::{Tally, Track, length};
-pub use window::{Demands, Finding, Refusal};
+pub use judge::{TUNE, Demands, Finding, Refusal};
 
 use serde::{Deserialize, Serialize};
 

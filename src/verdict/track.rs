@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::window::{Context, Demands, Finding, Refusal, judge};
+use super::judge::{Context, Demands, Finding, Refusal, judge};
+use super::window::Window;
 use crate::series::{LEVELS, Point, Pyramid};
 
 /// Windows: from 6 samples to a week, each root two times the one before.
@@ -30,6 +31,8 @@ pub struct Track {
     due: [f64; WINDOWS],
     pending: [Option<Pending>; WINDOWS],
     pub found: Option<Finding>,
+    window: Box<Window>,
+    changed: bool,
     pub tally: Option<Tally>,
     pub confirmed: Vec<(f64, Finding)>,
     pub log: Option<Vec<(f64, usize, Result<Finding, Refusal>)>>,
@@ -55,6 +58,8 @@ impl Track {
             due: [0.0; WINDOWS],
             pending: [None; WINDOWS],
             found: None,
+            window: Box::default(),
+            changed: false,
             tally: None,
             confirmed: Vec::new(),
             log: None,
@@ -63,6 +68,7 @@ impl Track {
 
     pub fn add(&mut self, point: Point) {
         self.pyramid.add(point);
+        self.changed = true;
         if !self.demands.collected || !point.exact {
             return;
         }
@@ -72,7 +78,7 @@ impl Track {
             if f.proven {
                 continue;
             }
-            if point.x - p.first < 0.2 * f.span {
+            if point.x - p.first < super::judge::tune(0) * f.span {
                 if point.y - f.last < -0.2 * f.growth {
                     *pending = None;
                 }
@@ -86,7 +92,10 @@ impl Track {
     }
 
     /// Judges the windows that are due.
-    pub fn run(&mut self, context: &Context<'_>, proof: Option<&Pyramid>) {
+    pub fn run(&mut self, context: &Context<'_>) {
+        if !std::mem::take(&mut self.changed) {
+            return;
+        }
         let newest = self.pyramid.newest().map_or(0.0, |p| p.x);
         for i in 0..WINDOWS {
             let length = length(i);
@@ -98,12 +107,12 @@ impl Track {
             }
             self.due[i] = context.now + if self.demands.collected { 0.0 } else { 1.0f64 }.max((length / 16.0).floor());
             let fine = level(length);
-            let mut found = judge(&self.pyramid, fine, length, context, &self.demands, proof);
+            let mut found = judge(&self.pyramid, fine, length, context, &self.demands, &mut self.window);
             if length >= 480.0 && found.is_err() && fine + 2 < LEVELS {
                 if let Some(t) = &mut self.tally && let Err(r) = found {
                     *t.entry((i, r)).or_default() += 1;
                 }
-                found = judge(&self.pyramid, fine + 2, length, context, &self.demands, proof);
+                found = judge(&self.pyramid, fine + 2, length, context, &self.demands, &mut self.window);
             }
             if let Some(log) = &mut self.log { log.push((context.now, i, found)); }
             let f = match found {
@@ -123,7 +132,7 @@ impl Track {
                 Some(p) if context.now - p.last <= 0.6 * length => {
                     p.last = context.now;
                     let waited = context.now - p.first;
-                    if f.proven && waited >= 0.2 * length && newest > p.x && f.last - p.y >= 0.5 * p.growth * waited / length {
+                    if f.proven && waited >= super::judge::tune(0) * length && newest > p.x && f.last - p.y >= 0.5 * p.growth * waited / length {
                         if self.log.is_some() { self.confirmed.push((context.now, f)); } self.found.get_or_insert(f);
                     }
                 }

@@ -1,0 +1,93 @@
+//! What shape growth has: even, dying out, one step.
+
+use super::fit::{Column, MOST, least_squares, median};
+
+/// Parts that a window is cut into.
+const PARTS: usize = 4;
+/// Time constants of saturating growth, as shares of the window. Longer ones look straight within it; what came before
+/// the window tells them.
+const SATURATING: [f64; 3] = [0.125, 0.25, 0.5];
+/// Saturating growth slower than this many samples (eight hours at 30 seconds) is growth.
+const SLOWEST: f64 = 960.0;
+
+/// How growth is spread over a window cut into quarters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Steps {
+    /// The smallest rise between the medians of two quarters, as a share of the mean rise.
+    pub smallest: f64,
+    /// The last rise, likewise: below one the growth slows down.
+    pub last: f64,
+    /// The median of the last quarter.
+    pub end: f64,
+}
+
+impl Steps {
+    /// Cuts `axis`, from 0 to 1, into quarters; nothing where one of them has no point or nothing rises on the whole.
+    pub fn of(axis: &Column, y: &Column, n: usize) -> Option<Self> {
+        let parts = (n / 2).clamp(2, PARTS);
+        let mut medians = [0.0; PARTS];
+        for (part, out) in medians[..parts].iter_mut().enumerate() {
+            let mut values = [0.0; MOST];
+            let mut k = 0;
+            for i in 0..n {
+                if ((parts as f64 * axis[i]) as usize).min(parts - 1) == part {
+                    values[k] = y[i];
+                    k += 1;
+                }
+            }
+            if k == 0 {
+                return None;
+            }
+            *out = median(&mut values[..k]);
+        }
+        let mean = (medians[parts - 1] - medians[0]) / (parts - 1) as f64;
+        if mean <= 0.0 {
+            return None;
+        }
+        let rises = medians[..parts].windows(2).map(|pair| (pair[1] - pair[0]) / mean);
+        let last = if parts > 2 { rises.clone().next_back().unwrap_or(1.0) } else { 1.0 };
+        Some(Self { smallest: rises.fold(f64::INFINITY, f64::min), last, end: medians[parts - 1] })
+    }
+}
+
+/// By how much a straight line describes the window better than growth that saturates, or one step, does: a difference of
+/// Schwarz's criterion. `least` is a standard deviation below which residuals are rounding.
+pub fn straightness(axis: &Column, y: &Column, w: &Column, n: usize, span: f64, least: f64) -> f64 {
+    let one: Column = [1.0; MOST];
+    let Some(line) = least_squares(&[&one, axis], y, w, n) else { return f64::NEG_INFINITY };
+    let mut other = one_step(y, w, n, least);
+    for share in SATURATING.iter().filter(|&share| share * span <= SLOWEST || *share <= 0.25) {
+        let mut bent = [0.0; MOST];
+        for i in 0..n {
+            bent[i] = 1.0 - (-axis[i] / share).exp();
+        }
+        if let Some(fit) = least_squares(&[&one, &bent], y, w, n)
+            && fit.beta[1] > 0.0
+        {
+            other = other.min(fit.bic(2, least));
+        }
+    }
+    other - line.bic(2, least)
+}
+
+/// Schwarz's criterion of the best two-level description; its place counts as a third term.
+fn one_step(y: &Column, w: &Column, n: usize, least: f64) -> f64 {
+    // About the first value, so that squares of large sizes do not drown the differences.
+    let origin = y[0];
+    let add = |(s, sy, syy): (f64, f64, f64), i: usize| {
+        let v = y[i] - origin;
+        (s + w[i], sy + w[i] * v, syy + w[i] * v * v)
+    };
+    let all = (0..n).fold((0.0, 0.0, 0.0), add);
+    let mut before = add((0.0, 0.0, 0.0), 0);
+    let mut rss = f64::INFINITY;
+    for i in 1..n.saturating_sub(2) {
+        before = add(before, i);
+        let after = (all.0 - before.0, all.1 - before.1, all.2 - before.2);
+        let left = before.2 - before.1 * before.1 / before.0;
+        let right = after.2 - after.1 * after.1 / after.0;
+        rss = rss.min(left + right);
+    }
+    let n = n as f64;
+    n * (rss.max(0.0) / n + least * least).ln() + 3.0 * n.ln()
+}
