@@ -19,13 +19,13 @@ pub struct Point {
 
 impl Point {
     /// The better witness of the two for the stretch of time that both are in: an exact floor before a bound, the lower
-    /// of two floors, the later of two bounds.
+    /// of two floors or of two bounds.
     pub fn better(self, later: Self) -> Self {
         match (self.exact, later.exact) {
             (true, false) => self,
-            (false, true) | (false, false) => later,
-            (true, true) if self.y <= later.y => self,
-            (true, true) => later,
+            (false, true) => later,
+            _ if self.y <= later.y => self,
+            _ => later,
         }
     }
 }

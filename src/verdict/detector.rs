@@ -44,6 +44,7 @@ pub struct FloorDetector {
     pub native: Track,
     proof: Pyramid,
     limit: f64,
+    external_limit: f64,
 }
 
 impl Default for FloorDetector {
@@ -67,10 +68,11 @@ impl Default for FloorDetector {
             most: [0.0; 2],
             most_n: 0,
             heap: Track::new(demands(6.0, 0.12, true)),
-            external: Track::new(demands(6.0, 0.12, true)),
+            external: Track::new(demands(6.0, 0.12, false)),
             native: Track::new(demands(12.0, 0.144, false)),
             proof: Pyramid::default(),
             limit: 0.0,
+            external_limit: f64::INFINITY,
         }
     }
 }
@@ -109,8 +111,12 @@ impl Detector for FloorDetector {
                 self.last_minor = None;
                 self.any_major = true;
                 self.allocated_at_major = self.last_allocated;
-                self.heap.add(self.point(x, used, 0.0, true));
-                self.external.add(self.point(x, gc.external.0 as f64, 0.0, true));
+                let point = self.point(x, used, 0.0, true);
+                self.heap.verify(point);
+                self.heap.add(point);
+                let point = self.point(x, gc.external.0 as f64, 0.0, true);
+                self.external.verify(point);
+                self.external.add(point);
             }
         }
     }
@@ -155,7 +161,7 @@ impl Detector for FloorDetector {
         let bound = rss - self.most[0].max(self.most[1]);
         let ext = r.heap.external.0 as f64;
         self.last_external = Some((ext, allocated));
-        self.external.add(self.point(x, ext, allocated - self.allocated_at_major, false));
+        self.external.add(self.point(x, ext, 0.0, true));
         self.native.add(self.point(x, rss - mine, 0.0, true));
         self.proof.add(self.point(x, bound, 0.0, true));
         let context = Context {
@@ -164,10 +170,12 @@ impl Detector for FloorDetector {
             limit: self.limit,
             garbage: Garbage::of(&self.promoted),
             proof: None,
+            doubt: Some(0.0),
         };
         let none = Promoted::default();
         self.heap.run(&context);
-        self.external.run(&Context { garbage: Garbage::of(&self.external_promoted), ..context });
+        let outside = Context { garbage: Garbage::of(&none), limit: self.external_limit, doubt: self.external_promoted.most_freed(), ..context };
+        self.external.run(&outside);
         self.native.run(&Context { limit: f64::INFINITY, garbage: Garbage::of(&none), proof: Some(&self.proof), ..context });
         self.heap.pyramid.end_sample(n);
         self.external.pyramid.end_sample(n);

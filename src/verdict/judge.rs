@@ -9,9 +9,9 @@ const KIB: f64 = 1024.0;
 /// Residuals below this are rounding.
 const LEAST_RESIDUAL: f64 = 16.0 * KIB;
 
-pub static TUNE: std::sync::OnceLock<[f64; 8]> = std::sync::OnceLock::new();
+pub static TUNE: std::sync::OnceLock<[f64; 9]> = std::sync::OnceLock::new();
 pub fn tune(i: usize) -> f64 {
-    TUNE.get().map_or([0.2, 1.5, 0.5, 0.25, 0.75, 0.4, 0.85, 0.35][i], |t| t[i])
+    TUNE.get().map_or([0.2, 1.5, 0.5, 0.25, 0.75, 0.4, 0.85, 0.35, 12.0][i], |t| t[i])
 }
 
 /// Samples at the start of a life that no window reaches into: modules load, code is compiled, caches fill.
@@ -121,6 +121,8 @@ pub struct Context<'a> {
     pub garbage: Garbage<'a>,
     /// A lower bound of the same memory that does not rise when other memory is given back, where there is one.
     pub proof: Option<&'a Pyramid>,
+    /// By how much any level may be garbage that the next major collection frees; nothing where that is not known.
+    pub doubt: Option<f64>,
 }
 
 /// How memory follows the load within a window.
@@ -223,8 +225,9 @@ pub fn judge(
         }
     }
     let rounding = (0.1 * scale).max(8.0 * KIB);
+    let prior = window.w;
     let mut best = Model { growth: line.beta[1], t: t_of(&line, &[&one, &axis], window), load: None };
-    let mut best_bic = line.bic(2, rounding);
+    let mut best_bic = least_squares(&[&one, &axis], y, &prior, n).ok_or(Refusal::Points)?.bic(2, rounding);
     let mut models = [(best.growth, best_bic); 4];
     let mut count = 1;
     if n >= 6 {
@@ -239,7 +242,7 @@ pub fn judge(
             for i in 0..n {
                 z[i] = (level(i) - mean) / deviation;
             }
-            let Some(fit) = least_squares(&[&one, &axis, &z], y, &w, n) else { continue };
+            let Some(fit) = least_squares(&[&one, &axis, &z], y, &prior, n) else { continue };
             if fit.beta[2] <= 0.0 {
                 continue;
             }
@@ -282,7 +285,7 @@ pub fn judge(
     let lift = points[..n].iter().map(|p| f64::from(p.smooth[0])).sum::<f64>() / nf
         / f64::from(points[0].smooth[2]).max(1e-9);
 
-    let mut proven = true;
+    let mut proven = context.doubt.is_some_and(|doubt| growth - doubt >= least);
     if demands.collected {
         let (a, b) = window.exact_ends();
         proven = b > a && x[b] - x[a] >= tune(7);
@@ -326,8 +329,8 @@ pub fn judge(
     if steps.last < tune(2) && n >= 6 {
         return Err(Refusal::Late);
     }
-    let straight = if n >= 6 { straightness(&axis, &adjusted, &w, n, span, rounding) } else { f64::INFINITY };
-    let certainty = (nf / 12.0).min(1.0);
+    let straight = if n >= 6 { straightness(&axis, &adjusted, &prior, n, span, rounding) } else { f64::INFINITY };
+    let certainty = (nf / tune(8)).min(1.0);
     if straight < demands.straight * certainty {
         return Err(Refusal::Plateau);
     }

@@ -69,9 +69,10 @@ impl Track {
     pub fn add(&mut self, point: Point) {
         self.pyramid.add(point);
         self.changed = true;
-        if !self.demands.collected || !point.exact {
-            return;
-        }
+    }
+
+    /// Holds what the windows expect against an exact floor.
+    pub fn verify(&mut self, point: Point) {
         for pending in &mut self.pending {
             let Some(p) = pending else { continue };
             let f = &p.finding;
