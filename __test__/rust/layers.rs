@@ -21,6 +21,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("series", &["sample"]),
     ("verdict", &["series", "sample"]),
     ("alert", &["verdict", "series", "sample"]),
+    // sample -> recording
+    ("recording", &["sample"]),
     // snapshot -> graph -> analysis
     ("graph", &[]),
     ("snapshot", &["graph", "compress"]),
@@ -37,12 +39,34 @@ const TABLE: &[(&str, &[&str])] = &[
     ("ffi", CORE_AND_MONITOR),
 ];
 
-const CORE: &[&str] =
-    &["sample", "series", "verdict", "alert", "graph", "snapshot", "analysis", "report", "recorder"];
+const CORE: &[&str] = &[
+    "sample",
+    "recording",
+    "series",
+    "verdict",
+    "alert",
+    "graph",
+    "snapshot",
+    "analysis",
+    "report",
+    "recorder",
+];
 
 const CORE_AND_MONITOR: &[&str] = &[
-    "sample", "series", "verdict", "alert", "graph", "snapshot", "analysis", "report", "recorder", "capture",
-    "monitor", "compress", "product",
+    "sample",
+    "recording",
+    "series",
+    "verdict",
+    "alert",
+    "graph",
+    "snapshot",
+    "analysis",
+    "report",
+    "recorder",
+    "capture",
+    "monitor",
+    "compress",
+    "product",
 ];
 
 /// Where `unsafe` may be: at the border, and where vector registers are loaded and stored.
@@ -209,6 +233,7 @@ fn an_import_against_the_flow_is_refused() {
     refuses("recorder/mod.rs", "use crate::alert::Alert;", "import `alert`");
     refuses("report/mod.rs", "fn f() -> crate::monitor::Monitor { todo!() }", "import `monitor`");
     refuses("error.rs", "use crate::sample::Sample;", "import `sample`");
+    refuses("recording/mod.rs", "use crate::verdict::Verdict;", "import `verdict`");
 }
 
 #[test]
