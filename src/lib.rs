@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  readings -> sample -> series -> verdict -> alert
-//!               sample -> recording
+//!               sample -> recording -> replay
 //!  V8 snapshot bytes -> snapshot -> graph -> analysis -> report
 //! ```
 //!
@@ -27,6 +27,7 @@ pub mod graph;
 pub mod monitor;
 pub mod product;
 pub mod recording;
+pub mod replay;
 pub mod report;
 pub mod sample;
 pub mod series;

@@ -21,8 +21,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ("series", &["sample"]),
     ("verdict", &["series", "sample"]),
     ("alert", &["verdict", "series", "sample"]),
-    // sample -> recording
+    // sample -> recording -> replay, which judges again what was recorded.
     ("recording", &["sample"]),
+    ("replay", &["recording", "alert", "verdict", "sample"]),
     // snapshot -> graph -> analysis
     ("graph", &[]),
     ("snapshot", &["graph", "compress"]),
@@ -32,8 +33,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("recorder", &["sample", "verdict"]),
     // One snapshot on its way to a file and to a graph.
     ("capture", &["snapshot", "graph", "report", "compress"]),
-    // Snapshots on their way to an answer.
-    ("product", &["snapshot", "graph", "analysis"]),
+    // Snapshots and recordings on their way to an answer.
+    ("product", &["snapshot", "graph", "analysis", "replay"]),
     ("monitor", CORE),
     // The shell around the core: imports anything, and nothing imports it.
     ("ffi", CORE_AND_MONITOR),
@@ -234,6 +235,7 @@ fn an_import_against_the_flow_is_refused() {
     refuses("report/mod.rs", "fn f() -> crate::monitor::Monitor { todo!() }", "import `monitor`");
     refuses("error.rs", "use crate::sample::Sample;", "import `sample`");
     refuses("recording/mod.rs", "use crate::verdict::Verdict;", "import `verdict`");
+    refuses("replay/mod.rs", "use crate::monitor::Monitor;", "import `monitor`");
 }
 
 #[test]
