@@ -18,8 +18,8 @@ export interface MonitorOptions {
   /** How many samples `report()` gives. Default: 20. */
   maxSamples?: number;
   /**
-   * Memory for the record that `exportSeries()` gives, from 16 KiB to 64 MiB, or 0 for none. Default: 256 KiB, which is about three
-   * days at the default interval. Taken when the monitor is made, never more.
+   * Memory for the record that `exportSeries()` gives, from 16 KiB to 64 MiB, or 0 for none. Default: 256 KiB, which is about a day
+   * and a half at the default interval. Taken when the monitor is made, never more.
    */
   historyBytes?: number;
   /**
