@@ -31,7 +31,7 @@ function heapwarden(args, input = '') {
 const then = (n, first, step) => Array.from({ length: n }, (_, i) => (i === 0 ? first : step));
 
 /** A columnar trace whose floor rises by `step` KiB a sample. */
-const trace = (id, step, n = 200) => JSON.stringify({
+const trace = (id, step, n = 400) => JSON.stringify({
   id, dt: 30, n, limit: 4 << 20,
   cols: {
     heapUsed: then(n, 60_000, step), heapTotal: then(n, 90_000, step), external: then(n, 2000, 0), rss: then(n, 150_000, step),
@@ -48,7 +48,7 @@ test('a leak among traces is called, in each form that is asked for', async (t) 
   fs.writeFileSync(file, TRACES);
   const table = await heapwarden(['replay', file]);
   assert.deepEqual([table.code, table.stderr], [0, '']);
-  assert.match(table.stdout, /^leaky: leak of heap after \d+ s, 3\.\d\d MB a minute .*\nhealthy: no leak \(200 samples, at the end healthy\)\n$/);
+  assert.match(table.stdout, /^leaky: leak of heap after \d+ s, 3\.\d\d MB a minute .*\nhealthy: no leak \(400 samples, at the end healthy\)\n$/);
 
   const verdicts = await heapwarden(['replay', file, '--verdicts']);
   const [leaky, healthy] = VERDICTS(verdicts.stdout);
@@ -60,7 +60,7 @@ test('a leak among traces is called, in each form that is asked for', async (t) 
 
   const json = await heapwarden(['replay', file, '--json', '--timing']);
   const { traces, timing } = JSON.parse(json.stdout);
-  assert.deepEqual(traces.map(({ id, samples }) => [id, samples]), [['leaky', 200], ['healthy', 200]]);
+  assert.deepEqual(traces.map(({ id, samples }) => [id, samples]), [['leaky', 400], ['healthy', 400]]);
   assert.deepEqual(Object.keys(timing[0]), ['file', 'updates', 'meanUs', 'p999Us', 'maxUs']);
 
   const explained = VERDICTS((await heapwarden(['replay', file, '--explain'])).stdout);

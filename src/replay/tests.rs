@@ -5,9 +5,11 @@ use super::*;
 use crate::config::MonitorConfig;
 use crate::monitor::Monitor;
 use crate::recording::lines::write;
-use crate::sample::{Channel, GcKind, HeapFigures, Probe, ProcessFigures};
+use crate::sample::{
+    AfterGc, Channel, GcKind, GcTotals, HeapFigures, Load, Probe, ProcessFigures, Reading, Sample,
+};
 use crate::units::{Bytes, Micros, UnixMillis};
-use crate::verdict::{Kind, Status};
+use crate::verdict::{Detector, FloorDetector, Kind, Status, Verdict};
 
 const EXPLAIN: Settings = Settings { explain: true, timing: false };
 
@@ -63,19 +65,18 @@ fn exported(monitor: &Monitor) -> String {
 
 #[test]
 fn a_replay_comes_to_the_verdicts_that_the_process_had() {
-    for (step, restart) in [(1 << 20, None), (1 << 20, Some(60)), (0, None)] {
-        let (monitor, changes, alarms) = monitored(step, 160, restart);
+    for (step, restart) in [(2 << 20, None), (2 << 20, Some(150)), (0, None)] {
+        let (monitor, changes, alarms) = monitored(step, 400, restart);
         let answer = replayed(exported(&monitor).as_bytes(), 1000, EXPLAIN).expect("a series");
         let [trace] = &answer.traces[..] else { panic!("{answer:?}") };
         assert_eq!(trace.verdict, *monitor.verdict(), "to the last bit");
         let told: Vec<_> =
             trace.changes.iter().flatten().map(|c| (c.at.expect("a time").0, c.verdict.status)).collect();
         assert_eq!(told, changes);
-        assert_eq!((trace.alarms.len(), trace.samples, trace.id.as_str()), (alarms, 160, "77-0"));
+        assert_eq!((trace.alarms.len(), trace.samples, trace.id.as_str()), (alarms, 400, "77-0"));
         if step > 0 {
             assert_eq!(trace.kind, Some(Kind::Heap), "{trace:?}");
-            assert_eq!(alarms, 1 + usize::from(restart.is_some()));
-            assert!(trace.t.expect("a leak") > 100.0);
+            assert!(alarms > usize::from(restart.is_some()), "{changes:?}");
         } else {
             assert_eq!((trace.t, trace.kind, trace.rate), (None, None, None));
         }
@@ -97,18 +98,65 @@ fn columnar(n: u64, step: u64) -> Value {
     })
 }
 
+/// Each time that a leak is called of `columnar(n, step)`, by the detector itself.
+fn oracle(n: u64, step: u64, restart: Option<f64>) -> (Vec<(f64, i64)>, Verdict) {
+    let kib = |n: u64| Bytes(n * 1024);
+    let mut detector = FloorDetector::default();
+    let (mut called, mut last, mut first) = (Vec::new(), Verdict::default(), 0);
+    for i in 0..n {
+        let t = 30.0 * (i + 1) as f64;
+        if restart.is_some_and(|at| at > t - 30.0 && at < t) {
+            (detector, last, first) = (FloorDetector::default(), Verdict::default(), i);
+        }
+        let after = kib(40_000 + step * i);
+        let at = trial::trace_moment(t - 1.0);
+        detector.on_gc(&AfterGc { at, kind: GcKind::Major, used: after, external: Bytes(0) });
+        let heap = HeapFigures {
+            used: kib(60_000 + step * i),
+            total: kib(90_000 + step * i),
+            limit: kib(2 << 20),
+            ..HeapFigures::default()
+        };
+        let count = i + 1 - first;
+        let process = ProcessFigures {
+            rss: kib(150_000 + step * i),
+            cpu: Micros(3_000_000 * count),
+            ..ProcessFigures::default()
+        };
+        let one = GcTotals { major: 1, ..GcTotals::default() };
+        let load = |count: u64| Load { allocated: kib(400_000 * count), requests: 2300 * count };
+        let gc = GcTotals { major: count, ..one };
+        let reading = Reading {
+            at: trial::trace_moment(t),
+            heap,
+            process,
+            gc,
+            load: load(count),
+            floor: Some(after),
+            ..Reading::default()
+        };
+        let verdict = detector.on_sample(&Sample { reading, gc: one, load: load(1), cpu: Micros(3_000_000) });
+        if verdict.status == Status::Leak && last.status != Status::Leak {
+            called.push((t, verdict.growth_bytes_per_second.round() as i64));
+        }
+        last = verdict;
+    }
+    (called, last)
+}
+
 #[test]
 fn a_columnar_trace_is_judged_on_its_own_clock() {
-    let text = format!("{}\r\n\n{}", columnar(100, 1000), columnar(100, 0));
+    let text = format!("{}\r\n\n{}", columnar(400, 2000), columnar(400, 0));
     for piece in [1, 999, text.len()] {
         let answer = replayed(text.as_bytes(), piece, EXPLAIN).expect("traces");
         let [leak, healthy] = &answer.traces[..] else { panic!("{answer:?}") };
-        let rate = 1000.0 * 1024.0 / 30.0;
-        assert!((leak.rate.expect("a leak") as f64 / rate - 1.0).abs() < 0.01, "{leak:?}");
-        let t = leak.t.expect("a leak");
-        assert!(t % 30.0 == 0.0 && t > 300.0 && t < 3000.0, "{t}");
-        assert_eq!((leak.samples, leak.collections, leak.alarms.len()), (100, 100, 1));
-        assert_eq!((healthy.t, healthy.alarms.len(), healthy.verdict.status), (None, 0, Status::Healthy));
+        let (called, verdict) = oracle(400, 2000, None);
+        assert!(!called.is_empty(), "66 KiB a second for hours");
+        assert_eq!(leak.alarms.iter().map(|&(t, _, rate)| (t, rate)).collect::<Vec<_>>(), called);
+        assert_eq!((leak.t, leak.rate), (Some(called[0].0), Some(called[0].1)));
+        assert_eq!((leak.samples, leak.collections, leak.verdict), (400, 400, verdict));
+        assert_eq!((healthy.t, healthy.alarms.len()), (None, 0));
+        assert_eq!(healthy.verdict, oracle(400, 0, None).1);
         assert!(leak.changes.iter().flatten().all(|change| change.at.is_none()));
     }
 }
@@ -137,12 +185,14 @@ fn of_the_minors_between_two_samples_one_is_told() {
 
 #[test]
 fn a_restart_begins_a_new_judgement() {
-    let mut trace = columnar(100, 1000);
-    trace["events"] = json!([[1500, "restart"]]);
+    let mut trace = columnar(400, 2000);
+    trace["events"] = json!([[4510, "restart"]]);
     let answer = replayed(trace.to_string().as_bytes(), 64, EXPLAIN).expect("a trace");
-    let alarms = &answer.traces[0].alarms;
-    assert_eq!(alarms.len(), 2, "{alarms:?}");
-    assert!(alarms[0].0 < 1500.0 && alarms[1].0 > 1800.0, "{alarms:?}");
+    let result = &answer.traces[0];
+    let (called, verdict) = oracle(400, 2000, Some(4510.0));
+    assert!(called.iter().any(|(t, _)| *t > 4510.0), "{called:?}");
+    assert_eq!(result.alarms.iter().map(|&(t, _, rate)| (t, rate)).collect::<Vec<_>>(), called);
+    assert_eq!(result.verdict, verdict);
 }
 
 #[track_caller]
