@@ -59,7 +59,9 @@ async function replayed(file, settings) {
   try {
     return await replaySeries(file === '-' ? process.stdin : file, settings);
   } catch (error) {
-    throw new Error(error.message.includes(file) && file !== '-' ? error.message : `${file}: ${error.message}`, { cause: error });
+    // What the system refuses is told with its path already.
+    if (error.code === 'HEAPWARDEN_ERR_IO') throw error;
+    throw new Error(`${file}: ${error.message}`, { cause: error });
   }
 }
 
