@@ -18,6 +18,11 @@ export interface MonitorOptions {
   /** How many samples `report()` gives. Default: 20. */
   maxSamples?: number;
   /**
+   * Memory for the record that `exportSeries()` gives, from 16 KiB to 64 MiB, or 0 for none. Default: 256 KiB, which is about a day
+   * and a half at the default interval. Taken when the monitor is made, never more.
+   */
+  historyBytes?: number;
+  /**
    * What is taken when a leak is called. `summary`: two looks at the heap, each of which stops this thread for about 50 ms a
    * megabyte of heap. `snapshot`: the same, and the second one is kept as a file. `none`: nothing. `auto` (default): as
    * `summary` while the heap is small (128 MB at the end of the warm-up, 256 MB at a leak) and memory for it is there, as
@@ -62,6 +67,12 @@ export interface Sample {
   heapAgeMs: number;
   /** Collections since the sample before. */
   gc: { minor: number; major: number; pauseMs: number };
+  /** Processor time of the process since the sample before, user and system; 0 in the first. */
+  cpuMs: number;
+  /** Allocated on the V8 heap since the sample before. */
+  allocatedBytes: number;
+  /** Requests to this thread's HTTP servers since the sample before; HTTP/2 where Node tells of it (22 and later). */
+  requests: number;
 }
 
 /** What the counters say. */
@@ -201,6 +212,14 @@ export class MemoryMonitor extends EventEmitter {
   report(): Sample[];
   /** What the counters say, as of the last sample. */
   verdict(): Verdict;
+  /**
+   * All that the detector was fed, oldest first, as lines of JSON: what `heapwarden replay` judges again. As far back as
+   * `historyBytes` reaches. The format is described in docs/series.md. A full record of the default size, 3 MB of text, takes this
+   * thread some 6 ms.
+   */
+  exportSeries(options?: { path?: undefined }): string;
+  /** The same, as a file that appears whole or not at all, readable by its owner alone; made off this thread. */
+  exportSeries(options: { path: string }): Promise<{ path: string; bytes: number }>;
   [Symbol.dispose](): void;
 
   on<E extends keyof MonitorEvents>(event: E, listener: (...args: MonitorEvents[E]) => void): this;

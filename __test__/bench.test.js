@@ -9,6 +9,7 @@ const { disagreements } = require('../bench/rivals/agree');
 const { answer } = require('../bench/rivals/heap-snapshot-tool');
 const { plan } = require('../bench/snapshots/generate');
 const { seeded } = require('../bench/snapshots/random');
+const { leakedBy, quantile, score } = require('../bench/detect/score');
 
 const oracle = () => ({
   nodeCount: 9,
@@ -78,4 +79,25 @@ test('what is generated is seeded, and as large as asked', () => {
     const { baseMB, unitMB, units } = plan(size);
     assert.ok(Math.abs(baseMB + unitMB * units - size) <= size * 0.1, `${size} MB`);
   }
+});
+
+test('the scorer counts episodes, finds the first alarm after the onset, and weighs rates by what was leaked', () => {
+  const healthy = { id: 'h', family: 'f', leak: false, dt: 30, hours: 24 };
+  const leak = { id: 'l', family: 'f', leak: true, dt: 30, hours: 24, kind: 'heap', onset: 3600, visible: 3600, knots: [[3600, 0], [7200, 36_000]] };
+  const lost = { ...leak, id: 'm' };
+  const unclear = { ...healthy, id: 'u', ambiguous: true };
+  const alarm = (t) => [t, 'heap', 10_240];
+  const { all } = score([healthy, leak, lost, unclear], [
+    // Twice ten samples apart at most, then once more.
+    { id: 'h', t: 100, alarms: [100, 400, 700, 1001].map(alarm) },
+    { id: 'l', t: 60, alarms: [alarm(60), alarm(5400)] },
+    { id: 'u', t: 9, kind: 'heap', rate: 1 },
+  ]);
+  assert.deepEqual([all.falseAlarms, all.healthyHours], [3, 26]);
+  assert.deepEqual([all.healthyTraces, all.healthyAlarmed, all.alarmedBeforeOnset, all.ambiguousAlarmed], [1, 1, 1, 1]);
+  assert.deepEqual([all.leaks, all.found, all.missed], [2, 1, ['m']]);
+  // Found half an hour after the onset, at 18 000 KiB, which came at 10 240 bytes a second.
+  assert.deepEqual([all.samplesMedian, all.leakedMBMedian, all.rateDoublingsMedian, all.kindRight], [60, 18_000 / 1024, 0, 1]);
+  assert.equal(leakedBy(leak, 9000), 36_000);
+  assert.deepEqual([quantile([], 0.5), quantile([4, 1], 0.5), quantile([1, 2, 3], 0.9)], [null, 2.5, 2.8]);
 });

@@ -100,8 +100,9 @@ test('a blocked event loop does not stop the record', (t) => {
   const samples = monitor.report();
   assert.ok(samples.length >= 5, `${samples.length} samples in a second of blocking`);
   if (!bridgeIsOff) {
-    const grew = samples.at(-1).heapUsed - samples[0].heapUsed;
-    assert.ok(grew > 1 << 20, `the figures are fresh although no event could be delivered: ${grew}`);
+    // Not by how much it grew: on a loaded machine a sample may fall into a collection, whose garbage outweighs that.
+    const seen = new Set(samples.map((sample) => sample.heapUsed)).size;
+    assert.ok(seen > samples.length / 3, `the figures are fresh although no event could be delivered: ${seen} of ${samples.length}`);
   }
 });
 

@@ -16,7 +16,8 @@ const MINOR = constants.NODE_PERFORMANCE_GC_MINOR;
 const MOST_PENDING = 64;
 
 /**
- * Reports each collection to `record(major, pauseMs, atMs, used, external)`, some turns after it happened.
+ * Reports each collection to `record(major, pauseMs, atMs, used, external, usedBefore)`, some turns after it happened; `usedBefore`
+ * is there only where the figures are exact.
  *
  * `v8.GCProfiler` knows exactly what each collection left but calls nobody; the observer is called but does not know. So the
  * observer is the bell, and the profiler is read when it rings for a major collection, or for many minor ones. Gives
@@ -29,27 +30,29 @@ function observeGc(record) {
 function exact(record) {
   let profiler = startProfiler();
   let pending = 0;
-  let majorsAt = [];
+  // When collections ended, in order, by the kind that the observer tells.
+  let times = { [MAJOR]: [], [MINOR]: [] };
   const flush = () => {
     if (pending === 0) return;
     // The next one starts first, so that a collection while the text is parsed is not missed.
     const full = profiler;
     profiler = startProfiler();
-    const times = majorsAt;
+    const ended = times;
     pending = 0;
-    majorsAt = [];
-    for (const { gcType, cost, afterGC } of full.stop().statistics) {
+    times = { [MAJOR]: [], [MINOR]: [] };
+    for (const { gcType, cost, beforeGC, afterGC } of full.stop().statistics) {
       const major = gcType === 'MarkSweepCompact';
       if (!major && gcType !== 'Scavenge' && !gcType.startsWith('MinorMark')) continue;
       const { usedHeapSize, externalMemory } = afterGC.heapStatistics;
-      record(major, cost / 1000, (major && times.shift()) || Date.now(), usedHeapSize, externalMemory);
+      const at = ended[major ? MAJOR : MINOR].shift() ?? Date.now();
+      record(major, cost / 1000, at, usedHeapSize, externalMemory, beforeGC.heapStatistics.usedHeapSize);
     }
   };
   const observer = new PerformanceObserver((list) => {
     const entries = list.getEntries();
     pending += entries.length;
-    majorsAt.push(...entries.filter((entry) => kindOf(entry) === MAJOR).map(endOf));
-    if (majorsAt.length > 0 || pending >= MOST_PENDING) flush();
+    for (const entry of entries) times[kindOf(entry)]?.push(endOf(entry));
+    if (times[MAJOR].length > 0 || pending >= MOST_PENDING) flush();
   });
   observer.observe({ entryTypes: ['gc'] });
   return {

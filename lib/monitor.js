@@ -2,18 +2,20 @@
 
 const { EventEmitter } = require('node:events');
 const { freemem } = require('node:os');
+const { threadId } = require('node:worker_threads');
 const v8 = require('node:v8');
 const { NativeMonitor } = require('./load');
 const { bridge } = require('./bridge');
 const { Evidence } = require('./evidence');
-const { translated } = require('./errors');
+const { translated, translatedAsync } = require('./errors');
 const { observeGc } = require('./gc-observer');
 const { warn } = require('./logger');
 const { alertDetails, alertMessage } = require('./messages');
-const { monitorOptions } = require('./options');
+const { exportOptions, monitorOptions } = require('./options');
+const { requests } = require('./requests');
 
 // Taken once: what a program puts in their place later (spies, fake timers) is not for the monitor.
-const { memoryUsage, nextTick } = process;
+const { cpuUsage, memoryUsage, nextTick } = process;
 
 const dispose = Symbol.dispose ?? Symbol.for('nodejs.dispose');
 
@@ -31,13 +33,17 @@ class MemoryMonitor extends EventEmitter {
   #gcObserver;
   #arrayBuffers = 0;
   #rss = 0;
+  #cpuMs = 0;
+  #wantsCpu;
   #undelivered = [];
 
   constructor(options) {
     super();
     this.#options = monitorOptions(options);
-    const { intervalMs, alertThresholdMB, maxSamples } = this.#options;
-    this.#native = translated(() => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples));
+    const { intervalMs, alertThresholdMB, maxSamples, historyBytes } = this.#options;
+    this.#native = translated(
+      () => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
+    this.#wantsCpu = this.#native.wantsCpu;
     this.#evidence = new Evidence(this.#options, () => this.#room());
   }
 
@@ -48,6 +54,7 @@ class MemoryMonitor extends EventEmitter {
     this.#refresh();
     translated(() => native.start(() => this.#onWake()));
     this.#running = true;
+    requests.start();
     try {
       if (!bridge.available) this.#gcObserver = observeGc((...gc) => native.recordGc(...gc));
     } catch (error) {
@@ -61,6 +68,7 @@ class MemoryMonitor extends EventEmitter {
   stop() {
     if (!this.#running) return this;
     this.#running = false;
+    requests.stop();
     this.#native.stop();
     this.#gcObserver?.stop();
     this.#gcObserver = undefined;
@@ -85,6 +93,18 @@ class MemoryMonitor extends EventEmitter {
     return JSON.parse(this.#native.verdict());
   }
 
+  /**
+   * All that the detector was fed, as far as `historyBytes` goes back, as lines of JSON (docs/series.md): a string or, with `path`,
+   * the promise of a file.
+   */
+  exportSeries(options) {
+    const file = exportOptions(options);
+    const native = this.#native;
+    if (file === undefined) return translated(() => native.exportSeries(process.version, threadId));
+    return translatedAsync(native.exportSeriesTo(file, process.version, threadId))
+      .then((bytes) => ({ path: file, bytes: Number(bytes) }));
+  }
+
   [dispose]() {
     this.stop();
   }
@@ -95,21 +115,25 @@ class MemoryMonitor extends EventEmitter {
     this.#deliver();
   }
 
-  /** Publishes the figures that only JavaScript can read: with the bridge these are the array buffers alone. */
+  /** Publishes the figures that only JavaScript can read: with the bridge these are the array buffers and the requests. */
   #refresh() {
     try {
       const { arrayBuffers, rss } = memoryUsage();
       this.#arrayBuffers = arrayBuffers;
       this.#rss = rss;
+      if (this.#wantsCpu) {
+        const { user, system } = cpuUsage();
+        this.#cpuMs = (user + system) / 1000;
+      }
     } catch {
       // It opens a file, which a process out of descriptors cannot do; the last figures stay. Thrown from a wake-up, this
       // would end the host.
     }
-    if (bridge.available) return this.#native.refresh(this.#arrayBuffers, this.#rss, 0, 0, 0, 0);
+    if (bridge.available) return this.#native.refresh(this.#arrayBuffers, this.#rss, requests.count, this.#cpuMs, 0, 0, 0, 0);
     this.#gcObserver?.flush();
     const heap = v8.getHeapStatistics();
     return this.#native.refresh(
-      this.#arrayBuffers, this.#rss,
+      this.#arrayBuffers, this.#rss, requests.count, this.#cpuMs,
       heap.used_heap_size, heap.total_heap_size, heap.external_memory, heap.heap_size_limit,
     );
   }

@@ -17,10 +17,20 @@ function monitorOptions(options = {}) {
     intervalMs: number('intervalMs', options.intervalMs),
     alertThresholdMB: number('alertThresholdMB', options.alertThresholdMB),
     maxSamples: number('maxSamples', options.maxSamples),
+    historyBytes: number('historyBytes', options.historyBytes),
     evidence: oneOf('evidence', options.evidence ?? 'auto', EVIDENCE),
     directory: directory(options.directory),
     logger: logger(options.logger ?? processWarnings),
   };
+}
+
+/** The file that a series is to be exported to, if there is to be one. */
+function exportOptions(options = {}) {
+  plainObject('options', options);
+  const file = options.path;
+  if (file === undefined) return undefined;
+  if (typeof file !== 'string' || file === '' || file.includes('\0')) throw invalidArg('path', 'a path', file);
+  return path.resolve(file);
 }
 
 /** The options of a snapshot, checked. */
@@ -117,6 +127,7 @@ function environmentOptions(env = process.env) {
     intervalMs: fromEnvironment(env, 'HEAPWARDEN_INTERVAL_MS', Number),
     alertThresholdMB: fromEnvironment(env, 'HEAPWARDEN_ALERT_THRESHOLD_MB', Number),
     maxSamples: fromEnvironment(env, 'HEAPWARDEN_MAX_SAMPLES', Number),
+    historyBytes: fromEnvironment(env, 'HEAPWARDEN_HISTORY_BYTES', Number),
     evidence: fromEnvironment(env, 'HEAPWARDEN_EVIDENCE', String),
     directory: fromEnvironment(env, 'HEAPWARDEN_DIR', String),
   };
@@ -159,5 +170,5 @@ function unsupported(what, why) {
 }
 
 module.exports = {
-  monitorOptions, snapshotOptions, analysisOptions, summaryOptions, diffOptions, pathOptions, snapshotSource, environmentOptions,
+  monitorOptions, exportOptions, snapshotOptions, analysisOptions, summaryOptions, diffOptions, pathOptions, snapshotSource, environmentOptions,
 };

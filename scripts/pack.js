@@ -128,6 +128,7 @@ async function packed() {
       ['require', ['app.cjs']],
       ['import', ['app.mjs']],
       ['--import heapwarden/register', ['--import', 'heapwarden/register', ...alive]],
+      ['heapwarden --help', [path.join('node_modules', 'heapwarden', manifest.bin.heapwarden), '--help']],
       ['--require heapwarden/register', ['--require', 'heapwarden/register', ...alive]],
     ];
     for (const node of await nodes()) {

@@ -14,11 +14,18 @@ pub struct MonitorConfig {
     pub alert_threshold: Option<Bytes>,
     /// How many samples `report()` gives.
     pub max_samples: usize,
+    /// Memory for the record of what the detector was fed; 0 for none.
+    pub history_bytes: usize,
 }
 
 impl Default for MonitorConfig {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(30), alert_threshold: None, max_samples: 20 }
+        Self {
+            interval: Duration::from_secs(30),
+            alert_threshold: None,
+            max_samples: 20,
+            history_bytes: 256 * 1024,
+        }
     }
 }
 
@@ -26,6 +33,10 @@ impl Default for MonitorConfig {
 const MIN_INTERVAL_MS: f64 = 10.0;
 /// Longest interval: a day.
 const MAX_INTERVAL_MS: f64 = 86_400_000.0;
+/// Smallest history, but for none at all: some blocks of some records.
+const MIN_HISTORY: f64 = 16.0 * 1024.0;
+/// Largest history: a year at the default interval.
+const MAX_HISTORY: f64 = 64.0 * 1024.0 * 1024.0;
 /// Most samples kept for `report()`, at some 150 bytes each.
 const MAX_SAMPLES: f64 = 100_000.0;
 
@@ -35,6 +46,7 @@ impl MonitorConfig {
         interval_ms: Option<f64>,
         alert_threshold_mb: Option<f64>,
         max_samples: Option<f64>,
+        history_bytes: Option<f64>,
     ) -> Result<Self> {
         let mut config = Self::default();
         if let Some(ms) = interval_ms {
@@ -51,6 +63,12 @@ impl MonitorConfig {
                 return Err(invalid("maxSamples", "a whole number", n));
             }
             config.max_samples = n as usize;
+        }
+        if let Some(bytes) = history_bytes {
+            if bytes != 0.0 {
+                in_range("historyBytes", bytes, MIN_HISTORY, MAX_HISTORY, "bytes; 0 for none")?;
+            }
+            config.history_bytes = bytes as usize;
         }
         Ok(config)
     }
@@ -74,23 +92,32 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_the_default() {
-        assert_eq!(MonitorConfig::from_numbers(None, None, None), Ok(MonitorConfig::default()));
-        let config = MonitorConfig::from_numbers(Some(100.5), Some(500.0), Some(3.0)).expect("valid");
+        assert_eq!(MonitorConfig::from_numbers(None, None, None, None), Ok(MonitorConfig::default()));
+        let config =
+            MonitorConfig::from_numbers(Some(100.5), Some(500.0), Some(3.0), Some(0.0)).expect("valid");
         assert_eq!(config.interval, Duration::from_micros(100_500));
         assert_eq!((config.alert_threshold, config.max_samples), (Some(Bytes::mib(500)), 3));
+        assert_eq!(config.history_bytes, 0);
     }
 
     #[test]
     fn nonsense_is_named() {
         let cases = [
-            (MonitorConfig::from_numbers(Some(0.0), None, None), "intervalMs: expected a number from 10"),
-            (MonitorConfig::from_numbers(Some(f64::NAN), None, None), "found NaN"),
-            (MonitorConfig::from_numbers(None, Some(-1.0), None), "alertThresholdMB"),
             (
-                MonitorConfig::from_numbers(None, None, Some(1.5)),
+                MonitorConfig::from_numbers(Some(0.0), None, None, None),
+                "intervalMs: expected a number from 10",
+            ),
+            (MonitorConfig::from_numbers(Some(f64::NAN), None, None, None), "found NaN"),
+            (MonitorConfig::from_numbers(None, Some(-1.0), None, None), "alertThresholdMB"),
+            (
+                MonitorConfig::from_numbers(None, None, Some(1.5), None),
                 "maxSamples: expected a whole number, found 1.5",
             ),
-            (MonitorConfig::from_numbers(None, None, Some(f64::INFINITY)), "maxSamples"),
+            (MonitorConfig::from_numbers(None, None, Some(f64::INFINITY), None), "maxSamples"),
+            (
+                MonitorConfig::from_numbers(None, None, None, Some(100.0)),
+                "historyBytes: expected a number from 16384 to 67108864 (bytes; 0 for none), found 100",
+            ),
         ];
         for (result, words) in cases {
             let error = result.expect_err(words);

@@ -53,6 +53,15 @@ pub enum ErrorKind {
         /// The largest size accepted.
         limit: u64,
     },
+    /// A line that belongs into no recorded series. The offset is one in the text.
+    Series {
+        /// The line, from 1.
+        line: u64,
+        /// What should have stood there.
+        expected: String,
+        /// What stood there.
+        found: String,
+    },
     /// A compressed input ended before its end mark. The offset is one in the compressed input.
     CompressionTruncated {
         /// `gzip` or `zstd`.
@@ -114,6 +123,7 @@ impl ErrorKind {
             Self::SnapshotCount { .. } => "HEAPWARDEN_ERR_SNAPSHOT_COUNT",
             Self::SnapshotIndex { .. } => "HEAPWARDEN_ERR_SNAPSHOT_INDEX",
             Self::SnapshotLimit { .. } => "HEAPWARDEN_ERR_SNAPSHOT_LIMIT",
+            Self::Series { .. } => "HEAPWARDEN_ERR_SERIES",
             Self::CompressionTruncated { .. } => "HEAPWARDEN_ERR_COMPRESSION_TRUNCATED",
             Self::CompressionCorrupt { .. } => "HEAPWARDEN_ERR_COMPRESSION_CORRUPT",
             Self::OutOfMemory { .. } => "HEAPWARDEN_ERR_OUT_OF_MEMORY",
@@ -146,6 +156,9 @@ impl fmt::Display for ErrorKind {
             }
             Self::SnapshotLimit { what, limit } => {
                 write!(f, "{what} is larger than any heap snapshot's: expected at most {limit}")
+            }
+            Self::Series { line, expected, found } => {
+                write!(f, "not a recorded series: line {line}: expected {expected}, found {found}")
             }
             Self::CompressionTruncated { format } => {
                 write!(

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!  readings -> sample -> series -> verdict -> alert
+//!               sample -> recording -> replay
 //!  V8 snapshot bytes -> snapshot -> graph -> analysis -> report
 //! ```
 //!
@@ -25,6 +26,8 @@ mod ffi;
 pub mod graph;
 pub mod monitor;
 pub mod product;
+pub mod recording;
+pub mod replay;
 pub mod report;
 pub mod sample;
 pub mod series;

@@ -2,42 +2,64 @@
 
 use crate::alert::{Alert, Alerter};
 use crate::config::MonitorConfig;
-use crate::sample::{GcTotals, Load, Probe, ProcessFigures, Reading, Sample};
+use crate::recording::{Record, Recording};
+use crate::sample::{AfterGc, GcTotals, Interval, Load, Probe, ProcessFigures, Reading, Sample};
 use crate::series::Ring;
-use crate::units::{Bytes, UnixMillis};
+use crate::units::{Bytes, Micros, UnixMillis};
 use crate::verdict::{Detector, FloorDetector, Verdict};
 
 /// The state of one monitor, without a clock and without Node.
 pub struct Monitor {
     samples: Ring<Sample>,
+    recording: Recording,
     detector: Box<dyn Detector>,
     alerter: Alerter,
     verdict: Verdict,
-    /// Number of the next major collection to be judged.
-    next_major: u64,
-    /// Collections counted up to the last sample.
-    counted: GcTotals,
+    /// What was counted up to the last sample.
+    counted: Counted,
+}
+
+/// Where counters stood.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    gc: GcTotals,
+    load: Load,
+    /// Nothing before the first sample.
+    cpu: Option<Micros>,
+    /// How many major collections were judged.
+    major: u64,
+    /// How many minor collections there were by the last one that was judged.
+    minor: u64,
+}
+
+impl Counted {
+    fn new(probe: &Probe) -> Self {
+        let (gc, (_, load, _)) = (probe.gc_totals(), probe.figures());
+        Self { gc, load, cpu: None, major: gc.major, minor: gc.minor }
+    }
 }
 
 impl Monitor {
     /// A monitor that has seen nothing yet; `probe` tells which collections came before its time.
     pub fn new(config: &MonitorConfig, probe: &Probe) -> Self {
-        let counted = probe.gc_totals();
         Self {
             samples: Ring::new(config.max_samples),
+            recording: Recording::new(config.history_bytes),
             detector: Box::new(FloorDetector::default()),
             alerter: Alerter::new(config.alert_threshold),
             verdict: Verdict::default(),
-            next_major: counted.major,
-            counted,
+            counted: Counted::new(probe),
         }
     }
 
     /// Judges anew, as if the process had just begun: nobody knows what happened since the watch was stopped. The samples
-    /// stay.
-    pub fn restart(&mut self, config: &MonitorConfig, probe: &Probe) {
-        let samples = std::mem::replace(&mut self.samples, Ring::new(1));
-        *self = Self { samples, ..Self::new(config, probe) };
+    /// and the recording stay.
+    pub fn restart(&mut self, config: &MonitorConfig, probe: &Probe, at: UnixMillis) {
+        self.recording.push(&Record::Restart(at));
+        self.detector = Box::new(FloorDetector::default());
+        self.alerter = Alerter::new(config.alert_threshold);
+        self.verdict = Verdict::default();
+        self.counted = Counted::new(probe);
     }
 
     /// Takes one sample from what `probe` holds and passes the alerts that follow from it to `alert`.
@@ -50,24 +72,50 @@ impl Monitor {
         at: UnixMillis,
         alert: impl FnMut(Alert),
     ) -> Sample {
-        let (heap, freshness) = probe.figures();
+        let (heap, load, freshness) = probe.figures();
         let gc = probe.gc_totals();
         let floor: Option<Bytes> = probe.last_major_gc().map(|gc| gc.used);
-        let load = Load::default();
         let reading = Reading { at, heap, heap_age: freshness.age, process, gc, load, floor };
-        let sample = Sample { reading, gc: gc.since(self.counted) };
-        self.counted = gc;
-        let detector = &mut self.detector;
-        self.next_major = probe.major_gcs(self.next_major, |gc| detector.on_gc(&gc));
+        let counted = self.counted;
+        let sample = Sample {
+            reading,
+            gc: gc.since(counted.gc),
+            load: load.since(counted.load),
+            cpu: Micros(process.cpu.0.saturating_sub(counted.cpu.unwrap_or(process.cpu).0)),
+        };
+        self.counted = Counted { gc, load, cpu: Some(process.cpu), ..counted };
+        self.tell_collections(probe);
+        self.recording.push(&Record::Sample(sample));
         self.verdict = self.detector.on_sample(&sample);
         self.samples.push(sample);
         self.alerter.observe(&sample, &self.verdict).for_each(alert);
         sample
     }
 
+    /// Tells the detector of the collections since the last sample.
+    fn tell_collections(&mut self, probe: &Probe) {
+        let Self { recording, detector, counted, .. } = self;
+        let mut tell = |gc: AfterGc| {
+            recording.push(&Record::Gc(gc));
+            detector.on_gc(&gc);
+        };
+        let mut interval = Interval::default();
+        counted.major = probe.major_gcs(counted.major, |gc| interval.add(gc).into_iter().for_each(&mut tell));
+        if let Some((minor, number)) = probe.last_minor_gc(counted.minor, counted.major) {
+            counted.minor = number;
+            interval.add(minor).into_iter().for_each(&mut tell);
+        }
+        interval.end().into_iter().for_each(&mut tell);
+    }
+
     /// The last samples, oldest first.
     pub fn samples(&self) -> impl ExactSizeIterator<Item = &Sample> {
         self.samples.iter()
+    }
+
+    /// All that the detector was fed, as far as it is kept.
+    pub fn recording(&self) -> &Recording {
+        &self.recording
     }
 
     /// The judgement at the last sample.
@@ -105,15 +153,74 @@ mod tests {
         let config = MonitorConfig::default();
         let mut monitor = Monitor::new(&config, &probe);
         let mut alerts = Vec::new();
-        for round in 0..2 {
-            monitor.restart(&config, &probe);
+        for round in 0..2u64 {
+            monitor.restart(&config, &probe, UnixMillis(round));
             assert_eq!(monitor.verdict().status, Status::WarmingUp);
             for _ in 0..12 {
                 monitor.observe(&probe, ProcessFigures::default(), UnixMillis(1), |alert| alerts.push(alert));
             }
-            assert_eq!(alerts.len(), round + 1, "a baseline each time: {alerts:?}");
+            assert_eq!(alerts.len() as u64, round + 1, "a baseline each time: {alerts:?}");
         }
         assert_eq!(monitor.samples().len(), 20);
+    }
+
+    #[test]
+    fn the_detector_is_told_of_majors_and_of_the_last_minor_and_all_of_it_is_recorded() {
+        let probe = Probe::new();
+        let config = MonitorConfig::default();
+        let mut monitor = Monitor::new(&config, &probe);
+        let mut happen = |letters: &str, from: u64| {
+            for (at, letter) in (from..).zip(letters.chars()) {
+                let kind = if letter == 'M' { GcKind::Major } else { GcKind::Minor };
+                let after = HeapFigures { used: Bytes(at), ..HeapFigures::default() };
+                probe.record_gc(kind, 1, Some(after), UnixMillis(at));
+            }
+            monitor.observe(&probe, ProcessFigures::default(), UnixMillis(from + 9), |_| {});
+        };
+        happen("mmMmm", 10);
+        happen("", 20);
+        happen("mM", 30);
+        happen("m", 40);
+        monitor.restart(&config, &probe, UnixMillis(50));
+        let told: Vec<String> = monitor
+            .recording()
+            .records()
+            .map(|record| match record {
+                Record::Gc(gc) => format!("{:?} {}", gc.kind, gc.at.0),
+                Record::Sample(sample) => format!("sample {}", sample.reading.at.0),
+                Record::Restart(at) => format!("restart {}", at.0),
+            })
+            .collect();
+        let expected = [
+            "Major 12",
+            "Minor 14",
+            "sample 19",
+            "sample 29",
+            "Major 31",
+            "sample 39",
+            "Minor 40",
+            "sample 49",
+            "restart 50",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn load_and_processor_time_are_counted_from_sample_to_sample() {
+        let probe = Probe::new();
+        let heap = |n| HeapFigures { used: Bytes(n), ..HeapFigures::default() };
+        probe.publish(heap(100), Channel::Refresh);
+        let mut monitor = Monitor::new(&MonitorConfig::default(), &probe);
+        let mut observe = |used: u64, requests: u64, cpu: u64| {
+            probe.set_requests(requests);
+            probe.publish(heap(used), Channel::Refresh);
+            let process = ProcessFigures { cpu: Micros(cpu), ..ProcessFigures::default() };
+            let sample = monitor.observe(&probe, process, UnixMillis(0), |_| {});
+            (sample.load.allocated.0, sample.load.requests, sample.cpu.0)
+        };
+        assert_eq!(observe(150, 7, 9_000), (50, 7, 0), "nobody knows when the processor time began");
+        assert_eq!(observe(120, 7, 9_500), (0, 0, 500));
+        assert_eq!(observe(125, 9, 9_600), (5, 2, 100));
     }
 
     #[test]

@@ -21,6 +21,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ("series", &["sample"]),
     ("verdict", &["series", "sample"]),
     ("alert", &["verdict", "series", "sample"]),
+    // sample -> recording -> replay, which judges again what was recorded.
+    ("recording", &["sample"]),
+    ("replay", &["recording", "alert", "verdict", "sample"]),
     // snapshot -> graph -> analysis
     ("graph", &[]),
     ("snapshot", &["graph", "compress"]),
@@ -30,19 +33,41 @@ const TABLE: &[(&str, &[&str])] = &[
     ("recorder", &["sample", "verdict"]),
     // One snapshot on its way to a file and to a graph.
     ("capture", &["snapshot", "graph", "report", "compress"]),
-    // Snapshots on their way to an answer.
-    ("product", &["snapshot", "graph", "analysis"]),
+    // Snapshots and recordings on their way to an answer.
+    ("product", &["snapshot", "graph", "analysis", "replay"]),
     ("monitor", CORE),
     // The shell around the core: imports anything, and nothing imports it.
     ("ffi", CORE_AND_MONITOR),
 ];
 
-const CORE: &[&str] =
-    &["sample", "series", "verdict", "alert", "graph", "snapshot", "analysis", "report", "recorder"];
+const CORE: &[&str] = &[
+    "sample",
+    "recording",
+    "series",
+    "verdict",
+    "alert",
+    "graph",
+    "snapshot",
+    "analysis",
+    "report",
+    "recorder",
+];
 
 const CORE_AND_MONITOR: &[&str] = &[
-    "sample", "series", "verdict", "alert", "graph", "snapshot", "analysis", "report", "recorder", "capture",
-    "monitor", "compress", "product",
+    "sample",
+    "recording",
+    "series",
+    "verdict",
+    "alert",
+    "graph",
+    "snapshot",
+    "analysis",
+    "report",
+    "recorder",
+    "capture",
+    "monitor",
+    "compress",
+    "product",
 ];
 
 /// Where `unsafe` may be: at the border, and where vector registers are loaded and stored.
@@ -209,6 +234,8 @@ fn an_import_against_the_flow_is_refused() {
     refuses("recorder/mod.rs", "use crate::alert::Alert;", "import `alert`");
     refuses("report/mod.rs", "fn f() -> crate::monitor::Monitor { todo!() }", "import `monitor`");
     refuses("error.rs", "use crate::sample::Sample;", "import `sample`");
+    refuses("recording/mod.rs", "use crate::verdict::Verdict;", "import `verdict`");
+    refuses("replay/mod.rs", "use crate::monitor::Monitor;", "import `monitor`");
 }
 
 #[test]

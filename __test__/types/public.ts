@@ -12,7 +12,7 @@ import {
 import 'heapwarden/register';
 
 const logger: Logger = { warn(details, message) { console.warn(message, details); } };
-const options: MonitorOptions = { intervalMs: 30_000, alertThresholdMB: 500, maxSamples: 20, evidence: 'auto', directory: '/tmp', logger };
+const options: MonitorOptions = { intervalMs: 30_000, alertThresholdMB: 500, maxSamples: 20, historyBytes: 0, evidence: 'auto', directory: '/tmp', logger };
 // @ts-expect-error: not one of the words
 const wrong: MonitorOptions = { evidence: 'some' };
 
@@ -44,8 +44,19 @@ const names: (keyof MonitorEvents)[] = ['sample', 'leak', 'threshold', 'recovere
 
 const sample: Sample = monitor.sample();
 const samples: Sample[] = monitor.report();
+const spent: number = sample.cpuMs + sample.allocatedBytes + sample.requests;
 const verdict: Verdict = monitor.verdict();
 const evidence: VerdictEvidence = verdict.evidence;
+
+const series: string = monitor.exportSeries();
+const again: string = monitor.exportSeries({});
+// @ts-expect-error: a file is written in its own time
+const written: string = monitor.exportSeries({ path: 'a.jsonl' });
+
+export async function exported(): Promise<number> {
+  const { path, bytes }: { path: string; bytes: number } = await monitor.exportSeries({ path: 'a.jsonl' });
+  return path.length + bytes;
+}
 
 export async function snapshots(): Promise<void> {
   const how: SnapshotOptions = { path: 'a.heapsnapshot', compress: 'zstd', mode: 'inline', summary: true, signal: new AbortController().signal };
@@ -72,4 +83,4 @@ export async function snapshots(): Promise<void> {
   console.log(biggest?.retainedSize, read.nodeCount, now.edgeCount, pauseMs, diff.matchedBy, reason, written.fileBytes);
 }
 
-console.log(wrong, names, sample, samples, verdict, evidence);
+console.log(spent, series, again, written, wrong, names, sample, samples, verdict, evidence);

@@ -1,8 +1,9 @@
-//! What can be made of snapshots: each answer is one [`Product`], fed with text and finished into JSON.
+//! What can be made of snapshots and of recorded series: each answer is one [`Product`], fed with text and finished into JSON.
 
 mod diff;
 mod file;
 mod paths;
+mod replay;
 mod summary;
 
 use serde::Serialize;
@@ -60,8 +61,10 @@ pub fn named(name: &str, inputs: usize, settings: &Value) -> Result<Box<dyn Prod
         ("histogram", 1) => Ok(Box::new(summary::Histogram::default())),
         ("paths", 1) => Ok(Box::new(paths::Paths::new(read(settings)?)?)),
         ("diff", 2 | 3) => Ok(diff::of(&read(settings)?, inputs)),
+        ("replay", 1..) => Ok(Box::new(replay::Verdicts::new(read(settings)?))),
         _ => {
-            let expected = "summary, histogram or paths of one snapshot, or diff of two or three".to_owned();
+            let expected =
+                "summary, histogram or paths of one snapshot, diff of two or three, or replay".to_owned();
             let found = format!("{name} of {inputs}");
             Err(ErrorKind::InvalidArg { name: "product", expected, found }.into())
         }

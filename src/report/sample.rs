@@ -45,6 +45,12 @@ pub struct SampleRecord {
     pub heap_age_ms: f64,
     /// Collections since the sample before.
     pub gc: GcRecord,
+    /// Processor time of the process since the sample before, user and system.
+    pub cpu_ms: f64,
+    /// Allocated on the V8 heap since the sample before.
+    pub allocated_bytes: Bytes,
+    /// HTTP requests that came in since the sample before.
+    pub requests: u64,
 }
 
 /// Collections since the sample before.
@@ -84,6 +90,9 @@ impl From<&Sample> for SampleRecord {
                 major: sample.gc.major,
                 pause_ms: sample.gc.pause.as_millis(),
             },
+            cpu_ms: sample.cpu.as_millis(),
+            allocated_bytes: sample.load.allocated,
+            requests: sample.load.requests,
         }
     }
 }

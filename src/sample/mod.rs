@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  JavaScript thread                       sampling thread
-//!  GC epilogue  ─┐
+//!  GC hooks     ─┐
 //!  refresh      ─┼─> Probe (atomics) ──> Reading ──> series -> verdict -> alert
 //!  interrupt    ─┘                          ^
 //!                        /proc, cgroup ─────┘  ProcessSource
@@ -12,10 +12,12 @@
 //! it without a lock and without allocating, so they can never wait for the sampling thread.
 
 mod clock;
+mod interval;
 mod probe;
 mod reading;
 
 pub use clock::{Clock, Ticker};
+pub use interval::Interval;
 pub use probe::{Channel, Freshness, Probe};
 pub use reading::{
     AfterGc, GcKind, GcTotals, HeapFigures, Load, ProcessFigures, ProcessSource, Reading, Sample,

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Instant;
 
-use super::reading::{AfterGc, GcKind, GcTotals, HeapFigures};
+use super::reading::{AfterGc, GcKind, GcTotals, HeapFigures, Load};
 use crate::units::{Bytes, Micros, UnixMillis};
 
 /// How many major collections may pass between two samples before the oldest of them are forgotten.
@@ -37,7 +37,40 @@ struct Slot {
     at: AtomicU64,
     used: AtomicU64,
     external: AtomicU64,
+    /// For a minor collection: how many major ones came before it.
+    majors: AtomicU64,
 }
+
+impl Slot {
+    /// To be called by the one writer.
+    fn write(&self, sequence: u64, majors: u64, at: UnixMillis, after: HeapFigures) {
+        self.sequence.store(0, Ordering::Relaxed);
+        fence(Ordering::Release);
+        self.at.store(at.0, Ordering::Relaxed);
+        self.used.store(after.used.0, Ordering::Relaxed);
+        self.external.store(after.external.0, Ordering::Relaxed);
+        self.majors.store(majors, Ordering::Relaxed);
+        self.sequence.store(sequence, Ordering::Release);
+    }
+
+    /// The collection, with its sequence number and how many major ones came before it; nothing where it is being written.
+    fn read(&self, kind: GcKind) -> Option<(AfterGc, u64, u64)> {
+        let sequence = self.sequence.load(Ordering::Acquire);
+        let gc = AfterGc {
+            kind,
+            at: UnixMillis(self.at.load(Ordering::Relaxed)),
+            used: Bytes(self.used.load(Ordering::Relaxed)),
+            external: Bytes(self.external.load(Ordering::Relaxed)),
+        };
+        let majors = self.majors.load(Ordering::Relaxed);
+        fence(Ordering::Acquire);
+        let whole = sequence != 0 && self.sequence.load(Ordering::Relaxed) == sequence;
+        whole.then_some((gc, sequence, majors))
+    }
+}
+
+/// `counted` of a probe that has seen no figures.
+const NOTHING_COUNTED: u64 = u64::MAX;
 
 /// Lock-free mailbox from one isolate's thread to the sampling thread.
 ///
@@ -52,6 +85,11 @@ pub struct Probe {
     external: AtomicU64,
     array_buffers: AtomicU64,
     limit: AtomicU64,
+    /// Sum of all rises of the used heap from one measurement to the next.
+    allocated: AtomicU64,
+    /// The used heap up to which `allocated` has counted.
+    counted: AtomicU64,
+    requests: AtomicU64,
     /// Microseconds since `epoch` of the last publication.
     published: AtomicU64,
     /// How many refreshes there were.
@@ -60,6 +98,7 @@ pub struct Probe {
     major: AtomicU64,
     pause_nanos: AtomicU64,
     ring: Box<[Slot]>,
+    last_minor: Slot,
 }
 
 impl Default for Probe {
@@ -79,12 +118,16 @@ impl Probe {
             external: AtomicU64::new(0),
             array_buffers: AtomicU64::new(0),
             limit: AtomicU64::new(0),
+            allocated: AtomicU64::new(0),
+            counted: AtomicU64::new(NOTHING_COUNTED),
+            requests: AtomicU64::new(0),
             published: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             minor: AtomicU64::new(0),
             major: AtomicU64::new(0),
             pause_nanos: AtomicU64::new(0),
             ring: (0..RING).map(|_| Slot::default()).collect(),
+            last_minor: Slot::default(),
         }
     }
 
@@ -94,10 +137,12 @@ impl Probe {
     }
 
     /// Publishes figures. To be called on the isolate's thread only.
+    ///
+    /// Published before and after each collection, the used heap rises by nothing but what was allocated, and `allocated` is
+    /// exact but for what V8 gives back between two collections by sweeping and trimming.
     pub fn publish(&self, figures: HeapFigures, channel: Channel) {
-        let version = self.version.load(Ordering::Relaxed);
-        self.version.store(version.wrapping_add(1), Ordering::Relaxed);
-        fence(Ordering::Release);
+        let version = self.begin();
+        self.count(figures.used);
         self.used.store(figures.used.0, Ordering::Relaxed);
         self.total.store(figures.total.0, Ordering::Relaxed);
         self.external.store(figures.external.0, Ordering::Relaxed);
@@ -106,40 +151,75 @@ impl Probe {
             self.array_buffers.store(figures.array_buffers.0, Ordering::Relaxed);
         }
         self.published.store(self.nanos() / 1000, Ordering::Relaxed);
-        self.version.store(version.wrapping_add(2), Ordering::Release);
+        self.end(version);
         if channel == Channel::Refresh {
             self.generation.fetch_add(1, Ordering::Release);
         }
     }
 
+    /// Counts what was allocated between figures that are told late and are not to be published: the used heap `before` and
+    /// `after` a collection. To be called on the isolate's thread only, in the order of the collections.
+    pub fn count_allocation(&self, before: Bytes, after: Bytes) {
+        let version = self.begin();
+        self.count(before);
+        self.count(after);
+        self.end(version);
+    }
+
+    /// Publishes how many requests there were. To be called on the isolate's thread only.
+    pub fn set_requests(&self, requests: u64) {
+        let version = self.begin();
+        self.requests.store(requests, Ordering::Relaxed);
+        self.end(version);
+    }
+
+    fn begin(&self) -> u64 {
+        let version = self.version.load(Ordering::Relaxed);
+        self.version.store(version.wrapping_add(1), Ordering::Relaxed);
+        fence(Ordering::Release);
+        version
+    }
+
+    fn end(&self, version: u64) {
+        self.version.store(version.wrapping_add(2), Ordering::Release);
+    }
+
+    fn count(&self, used: Bytes) {
+        let counted = self.counted.load(Ordering::Relaxed);
+        if counted != NOTHING_COUNTED {
+            let allocated = self.allocated.load(Ordering::Relaxed);
+            let more = used.0.saturating_sub(counted);
+            self.allocated.store(allocated.saturating_add(more), Ordering::Relaxed);
+        }
+        self.counted.store(used.0, Ordering::Relaxed);
+    }
+
     /// Records one garbage collection. To be called on the isolate's thread only.
     ///
-    /// `after` holds the figures right after it and is used for a major collection alone; pass what is known.
+    /// `after` holds the figures right after it; nothing where they are not exact.
     pub fn record_gc(&self, kind: GcKind, pause_nanos: u64, after: Option<HeapFigures>, at: UnixMillis) {
         self.pause_nanos.fetch_add(pause_nanos, Ordering::Relaxed);
         match kind {
             GcKind::Step => return,
             GcKind::Minor => {
-                self.minor.fetch_add(1, Ordering::Relaxed);
+                let index = self.minor.load(Ordering::Relaxed);
+                if let Some(after) = after {
+                    self.last_minor.write(index + 1, self.major.load(Ordering::Relaxed), at, after);
+                }
+                self.minor.store(index + 1, Ordering::Release);
                 return;
             }
             GcKind::Major => {}
         }
         let index = self.major.load(Ordering::Relaxed);
         if let Some(after) = after {
-            let slot = &self.ring[(index % RING) as usize];
-            slot.sequence.store(0, Ordering::Relaxed);
-            fence(Ordering::Release);
-            slot.at.store(at.0, Ordering::Relaxed);
-            slot.used.store(after.used.0, Ordering::Relaxed);
-            slot.external.store(after.external.0, Ordering::Relaxed);
-            slot.sequence.store(index + 1, Ordering::Release);
+            self.ring[(index % RING) as usize].write(index + 1, index, at, after);
         }
         self.major.store(index + 1, Ordering::Release);
     }
 
-    /// The last figures published, and how fresh they are.
-    pub fn figures(&self) -> (HeapFigures, Freshness) {
+    /// The last figures published with the load up to them, and how fresh they are.
+    pub fn figures(&self) -> (HeapFigures, Load, Freshness) {
         loop {
             let before = self.version.load(Ordering::Acquire);
             let generation = self.generation.load(Ordering::Acquire);
@@ -150,11 +230,15 @@ impl Probe {
                 array_buffers: Bytes(self.array_buffers.load(Ordering::Relaxed)),
                 limit: Bytes(self.limit.load(Ordering::Relaxed)),
             };
+            let load = Load {
+                allocated: Bytes(self.allocated.load(Ordering::Relaxed)),
+                requests: self.requests.load(Ordering::Relaxed),
+            };
             let published = self.published.load(Ordering::Relaxed);
             fence(Ordering::Acquire);
             if before.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == before {
                 let age = Micros((self.nanos() / 1000).saturating_sub(published));
-                return (figures, Freshness { generation, age });
+                return (figures, load, Freshness { generation, age });
             }
             std::hint::spin_loop();
         }
@@ -168,7 +252,7 @@ impl Probe {
     /// Collections counted so far.
     pub fn gc_totals(&self) -> GcTotals {
         GcTotals {
-            minor: self.minor.load(Ordering::Relaxed),
+            minor: self.minor.load(Ordering::Acquire),
             major: self.major.load(Ordering::Acquire),
             pause: Micros(self.pause_nanos.load(Ordering::Relaxed) / 1000),
         }
@@ -181,21 +265,20 @@ impl Probe {
         let end = self.major.load(Ordering::Acquire);
         for index in from.max(end.saturating_sub(RING))..end {
             let slot = &self.ring[(index % RING) as usize];
-            if slot.sequence.load(Ordering::Acquire) != index + 1 {
-                continue;
-            }
-            let gc = AfterGc {
-                kind: GcKind::Major,
-                at: UnixMillis(slot.at.load(Ordering::Relaxed)),
-                used: Bytes(slot.used.load(Ordering::Relaxed)),
-                external: Bytes(slot.external.load(Ordering::Relaxed)),
-            };
-            fence(Ordering::Acquire);
-            if slot.sequence.load(Ordering::Relaxed) == index + 1 {
+            if let Some((gc, sequence, _)) = slot.read(GcKind::Major)
+                && sequence == index + 1
+            {
                 each(gc);
             }
         }
         end
+    }
+
+    /// The last minor collection and its number, if `minors` of its kind came before it at least and `majors` major ones exactly;
+    /// nothing, too, where it is being written.
+    pub fn last_minor_gc(&self, minors: u64, majors: u64) -> Option<(AfterGc, u64)> {
+        let (gc, number, before) = self.last_minor.read(GcKind::Minor)?;
+        (number > minors && before == majors).then_some((gc, number))
     }
 
     /// The last major collection, once there was one.
@@ -229,7 +312,7 @@ mod tests {
         let probe = Probe::new();
         probe.publish(figures(7), Channel::Refresh);
         probe.publish(HeapFigures { array_buffers: Bytes(0), ..figures(9) }, Channel::Hook);
-        let (now, freshness) = probe.figures();
+        let (now, _, freshness) = probe.figures();
         assert_eq!((now.used, now.array_buffers), (Bytes(9), Bytes(7)));
         assert_eq!(freshness.generation, 1);
     }
@@ -252,6 +335,39 @@ mod tests {
         probe.major_gcs(next, |gc| seen.push(gc.used.0));
         assert_eq!(seen, (3 + RING..3 + 2 * RING).collect::<Vec<_>>());
         assert_eq!(probe.last_major_gc().map(|gc| gc.used.0), Some(2 + 2 * RING));
+    }
+
+    #[test]
+    fn what_is_allocated_is_what_the_used_heap_rises_by() {
+        let probe = Probe::new();
+        let allocated = |probe: &Probe| probe.figures().1.allocated.0;
+        probe.publish(figures(100), Channel::Refresh);
+        assert_eq!(allocated(&probe), 0, "nobody knows how what is there came");
+        // Up to a collection, down by it, and up again; measured on the way, too.
+        for (used, expected) in [(130, 30), (150, 50), (90, 50), (95, 55), (80, 55), (80, 55), (100, 75)] {
+            probe.publish(figures(used), Channel::Hook);
+            assert_eq!(allocated(&probe), expected, "{used}");
+        }
+        probe.count_allocation(Bytes(160), Bytes(60));
+        assert_eq!((allocated(&probe), probe.figures().0.used.0), (135, 100), "told late");
+        probe.publish(figures(70), Channel::Refresh);
+        assert_eq!(allocated(&probe), 145);
+    }
+
+    #[test]
+    fn of_the_minors_the_last_is_known_and_whether_a_major_came_after_it() {
+        let probe = Probe::new();
+        assert_eq!(probe.last_minor_gc(0, 0), None);
+        for n in 1..=3 {
+            probe.record_gc(GcKind::Minor, 1, Some(figures(n)), UnixMillis(n));
+        }
+        assert_eq!(probe.last_minor_gc(0, 0).map(|(gc, number)| (gc.used.0, number)), Some((3, 3)));
+        assert_eq!(probe.last_minor_gc(2, 0).map(|(gc, _)| (gc.at.0, gc.kind)), Some((3, GcKind::Minor)));
+        assert_eq!(probe.last_minor_gc(3, 0), None, "told of already");
+        probe.record_gc(GcKind::Major, 1, Some(figures(9)), UnixMillis(9));
+        assert_eq!(probe.last_minor_gc(0, 1), None, "a major came after it");
+        probe.record_gc(GcKind::Minor, 1, None, UnixMillis(10));
+        assert_eq!(probe.last_minor_gc(0, 1), None, "its size is not known");
     }
 
     #[test]
@@ -280,8 +396,9 @@ mod tests {
         };
         let mut next = 0;
         for _ in 0..20_000 {
-            let (now, _) = probe.figures();
+            let (now, load, _) = probe.figures();
             assert_eq!(now, figures(now.used.0));
+            assert_eq!(load.allocated.0, now.used.0.saturating_sub(1), "of the same moment");
             next = probe.major_gcs(next, |gc| {
                 assert_eq!((gc.used.0, gc.external.0), (gc.at.0, gc.at.0));
             });

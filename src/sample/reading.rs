@@ -29,6 +29,8 @@ pub struct ProcessFigures {
     /// Processor time, user and system, of all threads since the process began.
     pub cpu: Micros,
     /// What the C allocator has handed out and not got back (`mallinfo2`: in use, and in mappings of its own).
+    ///
+    /// Renewed once a minute at most, because it is dear. Nothing where the C library cannot tell.
     pub native_in_use: Option<Bytes>,
 }
 
@@ -87,10 +89,20 @@ impl GcTotals {
 /// What the program was asked to do since the hooks were set: what growth may be explained by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Load {
-    /// Bytes allocated on the V8 heap, counted from collection to collection.
+    /// Bytes allocated on the V8 heap, counted from collection to collection up to the heap's last figures.
     pub allocated: Bytes,
     /// HTTP requests that came in; 0 where the program serves none.
     pub requests: u64,
+}
+
+impl Load {
+    /// What came between `earlier` and `self`.
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            allocated: self.allocated.saturating_sub(earlier.allocated),
+            requests: self.requests.saturating_sub(earlier.requests),
+        }
+    }
 }
 
 /// Everything known at one tick of the clock.
@@ -112,11 +124,15 @@ pub struct Reading {
     pub floor: Option<Bytes>,
 }
 
-/// A [`Reading`] as it is recorded: collections counted since the sample before.
+/// A [`Reading`] as it is recorded: what counts on is counted since the sample before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sample {
     /// The reading.
     pub reading: Reading,
     /// Collections since the sample before this one.
     pub gc: GcTotals,
+    /// Load since the sample before this one.
+    pub load: Load,
+    /// Processor time since the sample before this one.
+    pub cpu: Micros,
 }

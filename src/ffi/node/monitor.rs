@@ -3,27 +3,30 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::c_void;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use napi::bindgen_prelude::{Env, Function};
+use napi::bindgen_prelude::{Env, Function, Object};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Status, sys};
 use napi_derive::napi;
 use serde::Serialize;
 
+use super::background::in_background;
 use super::{to_json, to_napi};
 use crate::alert::Alert;
 use crate::config::MonitorConfig;
-use crate::error::ErrorKind;
-use crate::ffi::os::{PublishedRss, process_source};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ffi::os::{self, Published, process_source};
 use crate::ffi::v8::{self, GcHooks, Interrupter};
 use crate::monitor::Monitor;
-use crate::report::SampleRecord;
+use crate::recording::lines::{self, FORMAT, Header, Millis, VERSION};
+use crate::report::{AtomicFile, SampleRecord};
 use crate::sample::{Channel, Clock, GcKind, HeapFigures, Probe, ProcessSource, Ticker};
-use crate::units::{Bytes, UnixMillis};
+use crate::units::{Bytes, Micros, UnixMillis};
 
 /// Longest time that a tick waits for the JavaScript thread to publish fresh figures.
 const ANSWER: Duration = Duration::from_millis(100);
@@ -44,7 +47,7 @@ enum Event {
 /// The part that both threads use.
 struct Core {
     probe: Arc<Probe>,
-    rss: Arc<PublishedRss>,
+    published: Arc<Published>,
     /// Set by the sampling thread when it wakes JavaScript for figures, not for events.
     refresh_wanted: AtomicBool,
     state: Mutex<State>,
@@ -132,16 +135,21 @@ impl NativeMonitor {
         interval_ms: Option<f64>,
         alert_threshold_mb: Option<f64>,
         max_samples: Option<f64>,
+        history_bytes: Option<f64>,
     ) -> napi::Result<Self> {
-        let config = MonitorConfig::from_numbers(interval_ms, alert_threshold_mb, max_samples)
+        let config = MonitorConfig::from_numbers(interval_ms, alert_threshold_mb, max_samples, history_bytes)
             .map_err(|error| to_napi(&error))?;
         let probe = Arc::new(Probe::new());
-        let rss = Arc::new(PublishedRss::default());
-        let (source, rss_source) = process_source(&rss);
+        let published = Arc::new(Published::default());
+        let (source, rss_source) = process_source(&published);
         let state =
             State { monitor: Monitor::new(&config, &probe), source, outbox: VecDeque::with_capacity(OUTBOX) };
-        let core =
-            Arc::new(Core { probe, rss, refresh_wanted: AtomicBool::new(false), state: Mutex::new(state) });
+        let core = Arc::new(Core {
+            probe,
+            published,
+            refresh_wanted: AtomicBool::new(false),
+            state: Mutex::new(state),
+        });
         Ok(Self { core, config, use_bridge, rss_source, slot: Slot::default() })
     }
 
@@ -151,6 +159,12 @@ impl NativeMonitor {
         self.rss_source
     }
 
+    /// Whether processor times are to be given to `refresh`.
+    #[napi(getter, catch_unwind)]
+    pub fn wants_cpu(&self) -> bool {
+        os::PUBLISHES_CPU
+    }
+
     /// Sets the hooks and starts the clock. `on_wake` is called on the JavaScript thread when figures are wanted
     /// (`refresh`) or events wait (`takeEvents`). Does nothing where it runs already.
     #[napi(catch_unwind)]
@@ -158,7 +172,7 @@ impl NativeMonitor {
         if self.slot.borrow().is_some() {
             return Ok(());
         }
-        self.core.lock().monitor.restart(&self.config, &self.core.probe);
+        self.core.lock().monitor.restart(&self.config, &self.core.probe, UnixMillis::now());
         let wake = on_wake.build_threadsafe_function::<()>().weak::<true>().max_queue_size::<1>();
         let wake: Arc<Wake> = Arc::new(wake.build()?);
         let bridge = if self.use_bridge { v8::bridge().ok() } else { None };
@@ -206,9 +220,23 @@ impl NativeMonitor {
         drop(running);
     }
 
-    /// Publishes fresh figures. With the bridge only `array_buffers` and `rss` are used; the others come from V8.
+    /// Publishes fresh figures. With the bridge only `array_buffers`, `rss`, `requests` and `cpu_ms` are used; the others come from V8.
     #[napi(catch_unwind)]
-    pub fn refresh(&self, array_buffers: f64, rss: f64, used: f64, total: f64, external: f64, limit: f64) {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "plain numbers cross from JavaScript ten times as fast as an object"
+    )]
+    pub fn refresh(
+        &self,
+        array_buffers: f64,
+        rss: f64,
+        requests: f64,
+        cpu_ms: f64,
+        used: f64,
+        total: f64,
+        external: f64,
+        limit: f64,
+    ) {
         let bytes = |n: f64| Bytes(n.max(0.0) as u64);
         let of_v8 = if self.use_bridge { current_figures() } else { None };
         let given = HeapFigures {
@@ -219,23 +247,36 @@ impl NativeMonitor {
             ..HeapFigures::default()
         };
         let figures = HeapFigures { array_buffers: bytes(array_buffers), ..of_v8.unwrap_or(given) };
-        self.core.rss.set(bytes(rss));
+        self.core.published.set(bytes(rss), Micros((cpu_ms.max(0.0) * 1e3) as u64));
+        self.core.probe.set_requests(requests.max(0.0) as u64);
         self.core.probe.publish(figures, Channel::Refresh);
         if let Some(running) = self.slot.borrow().as_ref() {
             running.clock.ticker().wake();
         }
     }
 
-    /// Records a garbage collection that JavaScript observed, where there is no bridge to see it first.
+    /// Records a garbage collection that JavaScript observed, where there is no bridge to see it first. `used_before` is nothing
+    /// where it is not known, and then the sizes after a minor collection are not exact either.
     #[napi(catch_unwind)]
-    pub fn record_gc(&self, major: bool, pause_ms: f64, at_ms: f64, used: f64, external: f64) {
+    pub fn record_gc(
+        &self,
+        major: bool,
+        pause_ms: f64,
+        at_ms: f64,
+        used: f64,
+        external: f64,
+        used_before: Option<f64>,
+    ) {
         let bytes = |n: f64| Bytes(n.max(0.0) as u64);
         let after = HeapFigures { used: bytes(used), external: bytes(external), ..HeapFigures::default() };
         let kind = if major { GcKind::Major } else { GcKind::Minor };
+        if let Some(before) = used_before {
+            self.core.probe.count_allocation(bytes(before), after.used);
+        }
         self.core.probe.record_gc(
             kind,
             (pause_ms.max(0.0) * 1e6) as u64,
-            Some(after),
+            (major || used_before.is_some()).then_some(after),
             UnixMillis(at_ms.max(0.0) as u64),
         );
     }
@@ -266,12 +307,52 @@ impl NativeMonitor {
         to_json(&samples)
     }
 
+    /// All that the detector was fed, as far as it is kept: lines of JSON.
+    #[napi(catch_unwind)]
+    pub fn export_series(&self, node: String, thread_id: u32) -> napi::Result<String> {
+        series(&self.core, &self.config, node, thread_id).map_err(|error| to_napi(&error))
+    }
+
+    /// The same, written to a file that appears whole or not at all; the promise of its length in bytes.
+    #[napi(catch_unwind, ts_return_type = "Promise<string>")]
+    pub fn export_series_to<'env>(
+        &self,
+        env: &'env Env,
+        path: String,
+        node: String,
+        thread_id: u32,
+    ) -> napi::Result<Object<'env>> {
+        let (core, config) = (Arc::clone(&self.core), self.config);
+        in_background(env, move || {
+            let text = series(&core, &config, node, thread_id)?;
+            let mut file = AtomicFile::create(Path::new(&path))?;
+            file.write(text.as_bytes())?;
+            file.commit().map(|bytes| bytes.to_string())
+        })
+    }
+
     /// The judgement at the last sample: JSON.
     #[napi(catch_unwind)]
     pub fn verdict(&self) -> napi::Result<String> {
         let verdict = *self.core.lock().monitor.verdict();
         to_json(&verdict)
     }
+}
+
+/// The recording as text. The lock is held for a copy of the bytes alone.
+fn series(core: &Core, config: &MonitorConfig, node: String, thread_id: u32) -> Result<String> {
+    let recording = core.lock().monitor.recording().clone();
+    let header = Header {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        interval_ms: Millis(Micros(config.interval.as_micros() as u64)),
+        pid: std::process::id(),
+        thread_id,
+        node,
+        dropped: recording.dropped(),
+    };
+    lines::write(&header, &recording)
+        .map_err(|error| Error::new(ErrorKind::Internal { message: error.to_string() }))
 }
 
 /// V8's figures of the isolate that the calling thread is in.
@@ -300,6 +381,7 @@ fn tick(core: &Core, wake: &Wake, interrupter: Option<&Interrupter>, ticker: &Ti
             return;
         }
     }
+    os::survey();
     core.observe();
     wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
 }

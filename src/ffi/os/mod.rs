@@ -1,7 +1,11 @@
 //! What the operating system knows of the process.
 
 mod cgroup;
+#[cfg(unix)]
+mod cpu;
 pub mod input;
+#[cfg(target_os = "linux")]
+mod native_heap;
 mod pipe;
 mod published;
 #[cfg(target_os = "linux")]
@@ -12,13 +16,22 @@ use std::sync::Arc;
 use std::sync::{Mutex, PoisonError, Weak};
 
 pub use pipe::Pipe;
-pub use published::PublishedRss;
+pub use published::Published;
 
 use crate::sample::{ProcessFigures, ProcessSource};
 
+/// Renews what is too dear to be read with each sample: see `native_heap`. For the sampling thread only, once a tick.
+pub fn survey() {
+    #[cfg(target_os = "linux")]
+    native_heap::survey();
+}
+
+/// Whether processor times have to be published by JavaScript.
+pub const PUBLISHES_CPU: bool = cfg!(not(unix));
+
 /// The best source on this platform, and where resident set sizes come from: `procfs`, or `node` where JavaScript has
 /// to publish them through `published`.
-pub fn process_source(published: &Arc<PublishedRss>) -> (Box<dyn ProcessSource>, &'static str) {
+pub fn process_source(published: &Arc<Published>) -> (Box<dyn ProcessSource>, &'static str) {
     #[cfg(target_os = "linux")]
     if let Some(shared) = Shared::open() {
         return (Box::new(shared), "procfs");
@@ -67,6 +80,12 @@ impl Linux {
     fn read(&mut self) -> ProcessFigures {
         let (container_limit, container_used) =
             self.cgroup.as_mut().map_or((None, None), |c| (c.limit(), c.used()));
-        ProcessFigures { rss: self.statm.rss(), container_limit, container_used, ..ProcessFigures::default() }
+        ProcessFigures {
+            rss: self.statm.rss(),
+            container_limit,
+            container_used,
+            cpu: cpu::process_time(),
+            native_in_use: native_heap::in_use(),
+        }
     }
 }

@@ -69,11 +69,25 @@ impl Drop for GcHooks {
 /// # Safety
 ///
 /// Called by V8 only, with the `data` given to `install`.
-unsafe extern "C" fn on_prologue(_isolate: *mut RawIsolate, kind: u32, _flags: u32, data: *mut c_void) {
+unsafe extern "C" fn on_prologue(isolate: *mut RawIsolate, kind: u32, _flags: u32, data: *mut c_void) {
     // SAFETY: `data` is the `State` of hooks that are installed, hence alive; V8 calls on the isolate's thread, the only
-    // one that touches the cells. Nothing here can panic: a clock read and a store.
+    // one that touches the cells. Nothing here can panic: a clock read, loads and stores.
     let state = unsafe { &*data.cast::<State>() };
     state.started(kind).set(state.probe.nanos());
+    if gc_kind(kind) != GcKind::Step {
+        // SAFETY: V8 calls with its live isolate, on its thread. The heap is whole at this point: the collector has not begun.
+        let before = unsafe { figures(state.bridge, isolate) };
+        // What was allocated since the collection before is only known now; afterwards it is gone with the garbage.
+        state.probe.publish(before, Channel::Hook);
+    }
+}
+
+fn gc_kind(kind: u32) -> GcKind {
+    match kind {
+        SCAVENGE | MINOR_MARK_SWEEP => GcKind::Minor,
+        MARK_SWEEP_COMPACT => GcKind::Major,
+        _ => GcKind::Step,
+    }
 }
 
 /// # Safety
@@ -83,11 +97,7 @@ unsafe extern "C" fn on_epilogue(isolate: *mut RawIsolate, kind: u32, _flags: u3
     // SAFETY: as in `on_prologue`.
     let state = unsafe { &*data.cast::<State>() };
     let pause = state.probe.nanos().saturating_sub(state.started(kind).get());
-    let kind = match kind {
-        SCAVENGE | MINOR_MARK_SWEEP => GcKind::Minor,
-        MARK_SWEEP_COMPACT => GcKind::Major,
-        _ => GcKind::Step,
-    };
+    let kind = gc_kind(kind);
     if kind == GcKind::Step {
         return state.probe.record_gc(kind, pause, None, UnixMillis(0));
     }

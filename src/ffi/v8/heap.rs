@@ -61,7 +61,7 @@ unsafe fn read(bridge: &Bridge, isolate: *mut RawIsolate) -> [u64; WORDS] {
     let mut words = [0u64; WORDS];
     // SAFETY: the isolate is alive and this is its thread, as the caller promises; V8 fills at most the size of its own
     // structure, 14 words on all versions checked, and the buffer has room for 64. The function neither allocates on the
-    // JavaScript heap nor runs JavaScript, so it may be called inside a GC epilogue.
+    // JavaScript heap nor runs JavaScript, so it may be called inside a GC prologue or epilogue.
     unsafe { (bridge.heap_statistics)(isolate, words.as_mut_ptr().cast::<c_void>()) };
     words
 }

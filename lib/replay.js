@@ -1,0 +1,15 @@
+'use strict';
+
+const { analyse } = require('./job');
+
+/**
+ * The verdicts that the detector gives of recorded series: `{ traces, timing }`, off this thread.
+ *
+ * `source` is a path or an async iterable of bytes, plain or compressed. `explain` adds to each trace the changes of its verdict,
+ * `timing` how long the detector took.
+ */
+function replaySeries(source, { explain = false, timing = false } = {}) {
+  return analyse('replay', [source], { settings: { explain, timing } });
+}
+
+module.exports = { replaySeries };
