@@ -27,9 +27,12 @@ const FOOTPRINT_SAMPLES: usize = 40;
 const LEAST_FOOTPRINT: f64 = 20.0 * MIB;
 /// Samples for which memory that the heap once reserved is held to explain the resident set: a day at 30 seconds.
 const RESERVED_SAMPLES: u32 = 2880;
-/// Samples from one suspicion to the next at the least, a day at 30 seconds, and how long one stands.
+/// Samples from one suspicion to the next at the least: a day at 30 seconds.
 const SUSPICION_REST: f64 = 2880.0;
+/// A suspicion stands until there was no new high for this many samples, or for the length of its window ...
 const SUSPICION_STANDS: f64 = 60.0;
+/// ... or until less than this share of its growth is left.
+const SUSPICION_LEFT: f64 = 0.5;
 /// A gap of this many intervals is a machine that slept, not a longer interval.
 const SLEPT: f64 = 10.0;
 /// 97.5 % of a normal distribution lie below this many standard deviations: both sides together leave 95 %.
@@ -89,6 +92,21 @@ struct Suspicion {
     at: f64,
     kind: Kind,
     finding: Finding,
+    /// The highest floor since, when it was reached, and whether the suspicion still stands.
+    top: f64,
+    top_at: f64,
+    stands: bool,
+}
+
+impl Suspicion {
+    fn follow(&mut self, now: f64, floor: Option<&Point>) {
+        let Finding { first, last, span, .. } = self.finding;
+        if let Some(floor) = floor.filter(|floor| floor.y > self.top) {
+            (self.top, self.top_at) = (floor.y, floor.x);
+        }
+        let lowered = floor.is_some_and(|floor| floor.y < first + SUSPICION_LEFT * (last - first));
+        self.stands &= !lowered && now - self.top_at <= span.max(SUSPICION_STANDS);
+    }
 }
 
 /// Judges by what remains after collections, over windows from minutes to days; [`super`] says what it calls a leak.
@@ -346,7 +364,8 @@ impl Detector for FloorDetector {
         if let Some((kind, finding)) = suspected.into_iter().flatten().next()
             && self.suspicion.is_none_or(|last| now - last.at >= SUSPICION_REST)
         {
-            self.suspicion = Some(Suspicion { at: now, kind, finding });
+            let (top, top_at) = (finding.last, now);
+            self.suspicion = Some(Suspicion { at: now, kind, finding, top, top_at, stands: true });
         }
 
         let leaks =
@@ -359,9 +378,7 @@ impl Detector for FloorDetector {
             let kind = if kind == Kind::Native { self.kind_of_native(&finding) } else { kind };
             return self.verdict_of(Status::Leak, kind, &finding, &limits, levels);
         }
-        if let Some(Suspicion { at, kind, finding }) = &self.suspicion
-            && now - at < SUSPICION_STANDS
-        {
+        if let Some(Suspicion { kind, finding, stands: true, .. }) = &self.suspicion {
             return self.verdict_of(Status::Suspect, *kind, finding, &limits, levels);
         }
         let status = if now < WARM_UP { Status::WarmingUp } else { Status::Healthy };

@@ -29,9 +29,10 @@ const SHARE_SAMPLES: f64 = 120.0;
 const DAY: f64 = 2880.0;
 /// Eight hours: a process with few collections in so long a time is idle, and has nothing else to explain growth by.
 const LONG: f64 = 960.0;
-/// Windows that begin before this many samples must show [`YOUNG_FACTOR`] times the growth.
+/// Windows that begin before this many samples must show [`YOUNG_FACTOR`] times the growth, less where floors are many.
 const YOUNG: f64 = 120.0;
 const YOUNG_FACTOR: f64 = 2.0;
+const YOUNG_FACTOR_MANY: f64 = 1.4;
 /// Residuals below this are rounding, for the standard error; a tenth of the noise is, for comparing models.
 const LEAST_RESIDUAL: f64 = 16.0 * KIB;
 const LEAST_ROUNDING: f64 = 8.0 * KIB;
@@ -372,7 +373,12 @@ pub fn judge(
         7..=8 => 1.1,
         _ => 1.0,
     };
-    let least = few * if young { YOUNG_FACTOR } else { 1.0 } * demands.least(span, context.footprint);
+    let young_factor = match young {
+        true if exact >= MANY => YOUNG_FACTOR_MANY,
+        true => YOUNG_FACTOR,
+        false => 1.0,
+    };
+    let least = few * young_factor * demands.least(span, context.footprint);
     if let Some(bound) = context.bound {
         let top = bound.since(level, start + 0.75 * span).map(|p| p.y).fold(f64::NEG_INFINITY, f64::max);
         let bottom = y[..(n / 4).max(1)].iter().copied().fold(f64::INFINITY, f64::min);

@@ -72,6 +72,8 @@ pub struct Track {
     changed: bool,
     called: Option<Called>,
     suspected: Option<Finding>,
+    /// The newest floor.
+    floor: Option<Point>,
 }
 
 fn length(window: usize) -> f64 {
@@ -97,6 +99,7 @@ impl Track {
             changed: false,
             called: None,
             suspected: None,
+            floor: None,
         }
     }
 
@@ -105,6 +108,7 @@ impl Track {
         self.pyramid.add(point);
         self.changed = true;
         if point.major || !self.demands.collected {
+            self.floor = Some(point);
             self.follow(point);
         }
     }
@@ -122,6 +126,11 @@ impl Track {
     /// Takes the suspicion that came up since it was last asked for.
     pub fn take_suspicion(&mut self) -> Option<Finding> {
         self.suspected.take()
+    }
+
+    /// The newest floor.
+    pub fn floor(&self) -> Option<&Point> {
+        self.floor.as_ref()
     }
 
     /// Holds claims that wait for a major collection against what it left. To be called before the point is added.
