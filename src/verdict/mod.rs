@@ -4,6 +4,7 @@
 //! post-GC floor rises over many collections, faster than chance, by an amount that matters, and no slower at the end
 //! than on the whole. What counters alone cannot tell is whether the program will let go later.
 
+mod confirm;
 mod detector;
 mod fit;
 mod judge;
@@ -11,6 +12,9 @@ mod shape;
 mod track;
 mod window;
 
+pub use confirm::{
+    Answer, Confirmation, ConfirmedBy, Group, LEAST_LOOKS, Look, MOST_GROUPS, MOST_LOOKS,
+};
 pub use detector::{Detector, FloorDetector};
 pub use track::{Tally, Track, length};
 pub use judge::{TUNE, Demands, Finding, Refusal};
