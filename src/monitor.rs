@@ -1,18 +1,23 @@
 //! Where the flow of readings ends: one sample in, a record, a verdict and alerts out.
 
+mod suspicion;
+
 use crate::alert::{Alert, Alerter};
 use crate::config::MonitorConfig;
 use crate::recording::{Record, Recording};
 use crate::sample::{AfterGc, GcTotals, Interval, Load, Probe, ProcessFigures, Reading, Sample};
 use crate::series::Ring;
 use crate::units::{Bytes, Micros, UnixMillis};
-use crate::verdict::{Detector, FloorDetector, Verdict};
+use crate::verdict::{Answer, ConfirmedBy, Detector, FloorDetector, Look, Verdict};
+use suspicion::Suspicion;
+pub use suspicion::SuspicionNumber;
 
 /// The state of one monitor, without a clock and without Node.
 pub struct Monitor {
     samples: Ring<Sample>,
     recording: Recording,
     detector: Box<dyn Detector>,
+    suspicion: Suspicion,
     alerter: Alerter,
     verdict: Verdict,
     /// What was counted up to the last sample.
@@ -46,6 +51,7 @@ impl Monitor {
             samples: Ring::new(config.max_samples),
             recording: Recording::new(config.history_bytes),
             detector: Box::new(FloorDetector::default()),
+            suspicion: Suspicion::default(),
             alerter: Alerter::new(config.alert_threshold),
             verdict: Verdict::default(),
             counted: Counted::new(probe),
@@ -57,6 +63,7 @@ impl Monitor {
     pub fn restart(&mut self, config: &MonitorConfig, probe: &Probe, at: UnixMillis) {
         self.recording.push(&Record::Restart(at));
         self.detector = Box::new(FloorDetector::default());
+        self.suspicion.restart();
         self.alerter = Alerter::new(config.alert_threshold);
         self.verdict = Verdict::default();
         self.counted = Counted::new(probe);
@@ -74,7 +81,8 @@ impl Monitor {
     ) -> Sample {
         let (heap, load, freshness) = probe.figures();
         let gc = probe.gc_totals();
-        let floor: Option<Bytes> = probe.last_major_gc().map(|gc| gc.used);
+        let last_gc = probe.last_major_gc();
+        let floor: Option<Bytes> = last_gc.map(|gc| gc.used);
         let reading = Reading { at, heap, heap_age: freshness.age, process, gc, load, floor };
         let counted = self.counted;
         let sample = Sample {
@@ -86,7 +94,7 @@ impl Monitor {
         self.counted = Counted { gc, load, cpu: Some(process.cpu), ..counted };
         self.tell_collections(probe);
         self.recording.push(&Record::Sample(sample));
-        self.verdict = self.detector.on_sample(&sample);
+        self.verdict = self.suspicion.judge(self.detector.on_sample(&sample), last_gc);
         self.samples.push(sample);
         self.alerter.observe(&sample, &self.verdict).for_each(alert);
         sample
@@ -121,6 +129,33 @@ impl Monitor {
     /// The judgement at the last sample.
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
+    }
+
+    /// By what a leak was confirmed that the counters alone have not proven.
+    pub fn confirmed_by(&self) -> Option<&ConfirmedBy> {
+        self.suspicion.confirmed()
+    }
+
+    /// The suspicion that wants a look at the heap, if one does now: when it is raised, and whenever the floor has grown further.
+    /// Some comparisons; to be asked at each sample.
+    pub fn look_wanted(&self) -> Option<SuspicionNumber> {
+        self.suspicion.look_wanted()
+    }
+
+    /// Takes note that a look is taken, whatever comes of it: it counts.
+    pub fn look_begins(&mut self, number: SuspicionNumber) {
+        self.suspicion.look_begins(number);
+    }
+
+    /// Takes note that the look may not be taken, or that it failed: it is asked for again some samples later.
+    pub fn look_refused(&mut self, number: SuspicionNumber) {
+        self.suspicion.look_refused(number);
+    }
+
+    /// Takes note of what a look saw and says what is known now. From the next sample on, a suspicion that it confirms is a leak,
+    /// until the detector calls the process healthy.
+    pub fn confirm(&mut self, number: SuspicionNumber, look: Look, probe: &Probe) -> Answer {
+        self.suspicion.look(number, look, probe.last_major_gc())
     }
 }
 
