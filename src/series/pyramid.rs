@@ -13,8 +13,10 @@ pub struct Point {
     pub load: f64,
     /// The load signal, averaged over the spans of [`super::LoadFilter`].
     pub smooth: [f32; 3],
-    /// Whether a major collection left it; otherwise `y` holds garbage too.
+    /// Whether `y` is a floor; otherwise it holds garbage that grows until the next major collection.
     pub exact: bool,
+    /// Whether a major collection left it.
+    pub major: bool,
 }
 
 impl Point {
@@ -24,6 +26,7 @@ impl Point {
         match (self.exact, later.exact) {
             (true, false) => self,
             (false, true) => later,
+            _ if self.major != later.major => if self.major { self } else { later },
             _ if self.y <= later.y => self,
             _ => later,
         }
@@ -50,7 +53,7 @@ struct Level {
 
 impl Level {
     const EMPTY: Self = Self {
-        ring: [Point { x: 0.0, y: 0.0, garbage: 0.0, load: 0.0, smooth: [0.0; 3], exact: false }; LENGTH],
+        ring: [Point { x: 0.0, y: 0.0, garbage: 0.0, load: 0.0, smooth: [0.0; 3], exact: false, major: false }; LENGTH],
         start: 0,
         len: 0,
         half: None,

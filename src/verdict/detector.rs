@@ -49,7 +49,7 @@ pub struct FloorDetector {
 
 impl Default for FloorDetector {
     fn default() -> Self {
-        let demands = |least, share, collected| Demands { least_bytes: least * MIB, share, least_share: 0.03, record: if collected { 0.7 } else { 0.8 }, straight: if collected { 7.0 } else { 20.0 }, sudden_exact: 4, sudden_ratio: 1.5, sudden_straight: if collected { 20.0 } else { 40.0 }, t: 6.0, collected };
+        let demands = |least, share, collected| Demands { least_bytes: least * MIB, share, least_share: 0.03, least_span: 0.0, record: if collected { 0.7 } else { 0.8 }, straight: if collected { 7.0 } else { 20.0 }, sudden_exact: 4, sudden_ratio: 1.5, sudden_straight: if collected { 20.0 } else { 40.0 }, t: 6.0, collected };
         Self {
             samples: 0,
             last_at: UnixMillis(0),
@@ -68,8 +68,8 @@ impl Default for FloorDetector {
             most: [0.0; 2],
             most_n: 0,
             heap: Track::new(demands(6.0, 0.12, true)),
-            external: Track::new(demands(6.0, 0.12, false)),
-            native: Track::new(demands(12.0, 0.144, false)),
+            external: Track::new(Demands { least_span: 30.0, ..demands(6.0, 0.12, false) }),
+            native: Track::new(Demands { least_span: 80.0, ..demands(12.0, 0.144, false) }),
             proof: Pyramid::default(),
             limit: 0.0,
             external_limit: f64::INFINITY,
@@ -84,7 +84,7 @@ impl FloorDetector {
     }
 
     fn point(&self, x: f64, y: f64, garbage: f64, exact: bool) -> Point {
-        Point { x, y, garbage, load: self.load.total(), smooth: self.load.smooth(), exact }
+        Point { x, y, garbage, load: self.load.total(), smooth: self.load.smooth(), exact, major: false }
     }
 
     fn footprint(&self) -> f64 {
@@ -111,10 +111,10 @@ impl Detector for FloorDetector {
                 self.last_minor = None;
                 self.any_major = true;
                 self.allocated_at_major = self.last_allocated;
-                let point = self.point(x, used, 0.0, true);
+                let point = Point { major: true, ..self.point(x, used, 0.0, true) };
                 self.heap.verify(point);
                 self.heap.add(point);
-                let point = self.point(x, gc.external.0 as f64, 0.0, true);
+                let point = Point { major: true, ..self.point(x, gc.external.0 as f64, 0.0, true) };
                 self.external.verify(point);
                 self.external.add(point);
             }
@@ -170,11 +170,11 @@ impl Detector for FloorDetector {
             limit: self.limit,
             garbage: Garbage::of(&self.promoted),
             proof: None,
-            doubt: Some(0.0),
+            wait: false,
         };
         let none = Promoted::default();
         self.heap.run(&context);
-        let outside = Context { garbage: Garbage::of(&none), limit: self.external_limit, doubt: self.external_promoted.most_freed(), ..context };
+        let outside = Context { garbage: Garbage::of(&none), limit: self.external_limit, wait: true, ..context };
         self.external.run(&outside);
         self.native.run(&Context { limit: f64::INFINITY, garbage: Garbage::of(&none), proof: Some(&self.proof), ..context });
         self.heap.pyramid.end_sample(n);

@@ -9,9 +9,9 @@ const KIB: f64 = 1024.0;
 /// Residuals below this are rounding.
 const LEAST_RESIDUAL: f64 = 16.0 * KIB;
 
-pub static TUNE: std::sync::OnceLock<[f64; 9]> = std::sync::OnceLock::new();
+pub static TUNE: std::sync::OnceLock<[f64; 11]> = std::sync::OnceLock::new();
 pub fn tune(i: usize) -> f64 {
-    TUNE.get().map_or([0.2, 1.5, 0.5, 0.25, 0.75, 0.4, 0.85, 0.35, 12.0][i], |t| t[i])
+    TUNE.get().map_or([0.2, 1.5, 0.5, 0.25, 0.75, 0.4, 0.85, 0.35, 12.0, 0.6, 1.5][i], |t| t[i])
 }
 
 /// Samples at the start of a life that no window reaches into: modules load, code is compiled, caches fill.
@@ -43,6 +43,8 @@ pub struct Demands {
     pub least_share: f64,
     /// Standard errors that the slope must be from 0.
     pub t: f64,
+    /// Shortest window, in samples.
+    pub least_span: f64,
     pub record: f64,
     pub straight: f64,
     pub sudden_straight: f64,
@@ -121,8 +123,8 @@ pub struct Context<'a> {
     pub garbage: Garbage<'a>,
     /// A lower bound of the same memory that does not rise when other memory is given back, where there is one.
     pub proof: Option<&'a Pyramid>,
-    /// By how much any level may be garbage that the next major collection frees; nothing where that is not known.
-    pub doubt: Option<f64>,
+    /// Whether growth is certain only once major collections have shown it.
+    pub wait: bool,
 }
 
 /// How memory follows the load within a window.
@@ -285,9 +287,9 @@ pub fn judge(
     let lift = points[..n].iter().map(|p| f64::from(p.smooth[0])).sum::<f64>() / nf
         / f64::from(points[0].smooth[2]).max(1e-9);
 
-    let mut proven = context.doubt.is_some_and(|doubt| growth - doubt >= least);
-    if demands.collected {
-        let (a, b) = window.exact_ends();
+    let mut proven = true;
+    if demands.collected || context.wait {
+        let (a, b) = window.major_ends();
         proven = b > a && x[b] - x[a] >= tune(7);
         if proven && y[b] - y[a] < 0.5 * growth * (axis[b] - axis[a]) {
             return Err(Refusal::Inexact);
@@ -315,7 +317,15 @@ pub fn judge(
     if span < DAY && growth < 0.5 * load_range {
         return Err(Refusal::Load);
     }
-    if best.t < demands.t * if n < 6 { 1.5 } else { 1.0 } {
+    // Where the load rose by half and more, memory in proportion to it explains as much.
+    let times = f64::from(points[n - 1].smooth[1]) / f64::from(points[0].smooth[1]).max(1e-9);
+    if demands.collected && times > tune(10) && span < DAY && growth < tune(9) * (times - 1.0) * y[0] {
+        return Err(Refusal::Load);
+    }
+    if span < demands.least_span {
+        return Err(Refusal::Points);
+    }
+    if best.t < demands.t * if n < 12 { 1.5 } else { 1.0 } {
         return Err(Refusal::Chance);
     }
     if models[..count].iter().any(|&(g, bic)| bic < best_bic + 6.0 && g < 0.5 * growth) {

@@ -151,10 +151,10 @@ impl Window {
         true
     }
 
-    /// The first and the last exact floor.
-    pub fn exact_ends(&self) -> (usize, usize) {
-        let mut exact = (0..self.n).filter(|&i| self.points[i].exact);
-        let first = exact.next().unwrap_or(0);
-        (first, exact.next_back().unwrap_or(first))
+    /// The first and the last point that a major collection left; both 0 where there is none.
+    pub fn major_ends(&self) -> (usize, usize) {
+        let mut major = (0..self.n).filter(|&i| self.points[i].major);
+        let first = major.next().unwrap_or(0);
+        (first, major.next_back().unwrap_or(first))
     }
 }
