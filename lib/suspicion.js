@@ -1,5 +1,7 @@
 'use strict';
 
+const { translated } = require('./errors');
+
 /**
  * Has a suspicion looked into: whenever the native half wants a look at the heap, one is taken, if it may be, and held against
  * those before. What is wanted, how often and what it proves is decided there.
@@ -36,7 +38,7 @@ class Suspicion {
 
   async #look(number) {
     const taken = await this.#evidence.look();
-    if (taken) this.#native.confirm(number, taken);
+    if (taken) translated(() => this.#native.confirm(number, taken));
     else this.#native.lookRefused(number);
   }
 }
