@@ -12,6 +12,10 @@ const PATIENCE: u64 = 20;
 /// interval. A healthy process, suspected once a day, is stopped four times.
 const REST: u64 = 720;
 
+/// Samples for which looks stay good after the detector has let go of its suspicion: a day at the default interval. One that wavers
+/// suspects the same growth again.
+const LINGER: u64 = 2880;
+
 /// The number of a suspicion, so that a look that comes late is not taken for one of the next. Never 0.
 pub type SuspicionNumber = u32;
 
@@ -19,10 +23,13 @@ pub type SuspicionNumber = u32;
 #[derive(Debug)]
 pub(super) struct Suspicion {
     number: SuspicionNumber,
-    /// There while the detector suspects memory that a look can see.
+    /// There since the detector suspected memory that a look can see.
     confirmation: Option<Confirmation>,
-    /// There until the detector calls the process healthy.
+    /// There until a leak that was told is over.
     confirmed: Option<ConfirmedBy>,
+    /// What the detector said at the last sample.
+    status: Status,
+    suspected_at: u64,
     refuted: bool,
     looking: bool,
     last_gc: Option<AfterGc>,
@@ -38,6 +45,8 @@ impl Default for Suspicion {
             number: 0,
             confirmation: None,
             confirmed: None,
+            status: Status::default(),
+            suspected_at: 0,
             refuted: false,
             looking: false,
             last_gc: None,
@@ -59,13 +68,17 @@ impl Suspicion {
     pub fn judge(&mut self, found: Verdict, last_gc: Option<AfterGc>) -> Verdict {
         self.samples += 1;
         self.last_gc = last_gc;
+        let told = self.confirmed().is_some();
+        self.status = found.status;
         match found.status {
             Status::Suspect => self.suspect(&found),
             // The counters have proven it; by what it was confirmed before stays true.
             Status::Leak => self.confirmation = None,
             Status::Healthy | Status::WarmingUp => {
-                self.confirmation = None;
-                self.confirmed = None;
+                if told || self.samples > self.suspected_at + LINGER {
+                    self.confirmation = None;
+                    self.confirmed = None;
+                }
             }
         }
         if found.status == Status::Suspect && self.confirmed.is_some() {
@@ -75,6 +88,7 @@ impl Suspicion {
     }
 
     fn suspect(&mut self, found: &Verdict) {
+        self.suspected_at = self.samples;
         if self.samples >= self.renewed_at && self.looks_left < MOST_LOOKS {
             self.looks_left = MOST_LOOKS;
             if self.refuted {
@@ -83,21 +97,26 @@ impl Suspicion {
         }
         if self.confirmation.as_ref().is_none_or(|confirmation| confirmation.kind() != found.kind) {
             self.confirmation = Confirmation::of(found);
+            self.confirmed = None;
             self.number = self.number.wrapping_add(1).max(1);
             self.refuted = false;
             self.looking = false;
         }
     }
 
-    /// By what the leak was confirmed, if by looks.
+    /// By what the leak was confirmed, if there is one and by looks.
     pub fn confirmed(&self) -> Option<&ConfirmedBy> {
-        self.confirmed.as_ref()
+        self.confirmed.as_ref().filter(|_| matches!(self.status, Status::Suspect | Status::Leak))
     }
 
     /// The suspicion that wants a look at the heap now, if one does.
     pub fn look_wanted(&self) -> Option<SuspicionNumber> {
         let confirmation = self.confirmation.as_ref()?;
-        let rests = self.looking || self.refuted || self.confirmed.is_some() || self.looks_left == 0;
+        let rests = self.status != Status::Suspect
+            || self.looking
+            || self.refuted
+            || self.confirmed.is_some()
+            || self.looks_left == 0;
         let due =
             !rests && self.samples >= self.not_before && confirmation.is_due(self.floor(confirmation.kind()));
         due.then_some(self.number)
@@ -237,14 +256,44 @@ mod tests {
     #[test]
     fn a_detector_that_wavers_gets_no_more_looks_than_one_that_does_not() {
         let mut suspicion = Suspicion::default();
-        let mut looks = 0;
-        for _ in 0..REST / 20 {
-            looks += suspicion.lives(Status::Suspect, 10, |_| Some(1)).len();
-            suspicion.lives(Status::Healthy, 10, |_| Some(1));
+        let mut wanted = Vec::new();
+        for now in 1..=REST + 1 {
+            let kind = if now / 10 % 2 == 0 { Kind::Heap } else { Kind::External };
+            suspicion.judge(Verdict { kind, ..says(Status::Suspect) }, gc(20));
+            if let Some(number) = suspicion.look_wanted() {
+                wanted.push(now);
+                suspicion.look_begins(number);
+                suspicion.look(number, look(now, 1), gc(20));
+            }
         }
-        assert_eq!(looks, MOST_LOOKS);
-        let later = suspicion.lives(Status::Suspect, 1, |_| Some(1)).len();
-        assert_eq!(later, 1, "and anew when it has rested");
+        assert_eq!(
+            wanted,
+            [1, 10, 20, 30, REST + 1],
+            "each is another suspicion; and anew when it has rested"
+        );
+    }
+
+    #[test]
+    fn the_looks_of_a_suspicion_that_comes_again_count_together() {
+        let mut suspicion = Suspicion::default();
+        for _ in 0..2 {
+            assert_eq!(suspicion.lives(Status::Suspect, 5, Some).len(), 1);
+            assert!(suspicion.lives(Status::Healthy, 20, Some).is_empty());
+        }
+        suspicion.judge(says(Status::Suspect), gc(90));
+        let number = suspicion.look_wanted().expect("wanted");
+        suspicion.look_begins(number);
+        assert_eq!(suspicion.judge(says(Status::Healthy), None), says(Status::Healthy));
+        assert!(matches!(suspicion.look(number, look(60, 60), gc(90)), Answer::Confirmed(_)));
+        assert_eq!(suspicion.confirmed(), None, "nothing is told while the detector sees nothing");
+        assert_eq!(suspicion.judge(says(Status::Suspect), None), says(Status::Leak));
+        assert_eq!(suspicion.confirmed().map(|by| by.captures), Some(3));
+
+        let mut suspicion = Suspicion::default();
+        suspicion.lives(Status::Suspect, 7, Some);
+        suspicion.lives(Status::Healthy, LINGER + 1, |_| None);
+        suspicion.lives(Status::Suspect, 7, Some);
+        assert!(suspicion.confirmed().is_none(), "two looks of long ago are no evidence");
     }
 
     #[test]
