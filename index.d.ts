@@ -105,8 +105,8 @@ export interface VerdictEvidence {
   lateShare: number;
   /** The growth that would have been too small to speak of. */
   minimumEffectBytes: number;
-  /** What looks at the heap confirmed that the counters alone have not proven; null where there was none, or no need. */
-  confirmedBy: ConfirmedBy | null;
+  /** What looks at the heap confirmed that the counters alone had not proven; there only if they did. */
+  confirmedBy?: ConfirmedBy;
 }
 
 /** What was seen to grow with the floor, by a steady share of it, from each look at the heap to the next. */

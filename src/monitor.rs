@@ -163,7 +163,7 @@ impl Monitor {
 mod tests {
     use super::*;
     use crate::sample::{Channel, GcKind, HeapFigures};
-    use crate::verdict::Status;
+    use crate::verdict::{Group, Kind, Status};
 
     #[test]
     fn collections_are_counted_from_sample_to_sample() {
@@ -256,6 +256,57 @@ mod tests {
         assert_eq!(observe(150, 7, 9_000), (50, 7, 0), "nobody knows when the processor time began");
         assert_eq!(observe(120, 7, 9_500), (0, 0, 500));
         assert_eq!(observe(125, 9, 9_600), (5, 2, 100));
+    }
+
+    /// Says what it is told to say.
+    struct Says(std::sync::Arc<std::sync::Mutex<Status>>);
+
+    impl Detector for Says {
+        fn on_gc(&mut self, _: &AfterGc) {}
+
+        fn on_sample(&mut self, _: &Sample) -> Verdict {
+            let status = *self.0.lock().expect("no panic");
+            Verdict { status, kind: Kind::Heap, ..Verdict::default() }
+        }
+    }
+
+    #[test]
+    fn a_suspicion_that_looks_confirm_is_told_as_a_leak_and_its_end_as_recovery() {
+        let probe = Probe::new();
+        let mut monitor = Monitor::new(&MonitorConfig::default(), &probe);
+        let status = std::sync::Arc::default();
+        monitor.detector = Box::new(Says(std::sync::Arc::clone(&status)));
+        let mut alerts = Vec::new();
+        let mut sample = |monitor: &mut Monitor, says: Status, mib: u64| {
+            *status.lock().expect("no panic") = says;
+            let heap = HeapFigures { used: Bytes::mib(mib), ..HeapFigures::default() };
+            probe.record_gc(GcKind::Major, 1, Some(heap), UnixMillis(mib * 1000));
+            monitor.observe(&probe, ProcessFigures::default(), UnixMillis(mib * 1000), |alert| {
+                alerts.push(match alert {
+                    Alert::Baseline => "baseline",
+                    Alert::Suspect { .. } => "suspect",
+                    Alert::Leak { verdict } if verdict.status == Status::Leak => "leak",
+                    Alert::Recovered { .. } => "recovered",
+                    _ => "?",
+                });
+            });
+        };
+        sample(&mut monitor, Status::Healthy, 20);
+        let mut answers = Vec::new();
+        for mib in 21..60 {
+            sample(&mut monitor, Status::Suspect, mib);
+            let Some(number) = monitor.look_wanted() else { continue };
+            monitor.look_begins(number);
+            let (name, holder) = ("Session".to_owned(), "sessions".to_owned());
+            let group = Group { constructor_name: name, holder, count: 1, size: Bytes::mib(mib - 20) };
+            let look = Look::new(UnixMillis(mib * 1000), Bytes::mib(mib), Bytes(0), [group]);
+            answers.push(matches!(monitor.confirm(number, look, &probe), Answer::Confirmed(_)));
+        }
+        assert_eq!((answers.as_slice(), monitor.verdict().status), (&[false, false, true][..], Status::Leak));
+        assert_eq!(monitor.confirmed_by().map(|by| by.constructor_name.as_str()), Some("Session"));
+        sample(&mut monitor, Status::Healthy, 60);
+        assert_eq!(monitor.confirmed_by(), None);
+        assert_eq!(alerts, ["baseline", "suspect", "leak", "recovered"]);
     }
 
     #[test]

@@ -36,8 +36,8 @@ monitor.once('leak', (report: LeakReport) => {
   return [place, pattern, steps, grown, version];
 });
 monitor.on('suspect', (suspicion: Verdict) => {
-  const by: ConfirmedBy | null = suspicion.evidence.confirmedBy;
-  // @ts-expect-error: null unless looks confirmed it
+  const by: ConfirmedBy | undefined = suspicion.evidence.confirmedBy;
+  // @ts-expect-error: there only if looks confirmed it
   const captures: number = suspicion.evidence.confirmedBy.captures;
   return [by?.holder, captures];
 });

@@ -31,7 +31,7 @@ pub struct VerdictEvidence {
     #[serde(flatten)]
     pub numbers: Evidence,
     /// What was seen to grow, where looks at the heap confirmed what the counters alone had not proven.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_by: Option<ConfirmedBy>,
 }
 
@@ -64,6 +64,8 @@ mod tests {
                 json.contains(r#""confirmedBy":{"constructorName":"Session""#),
                 confirmed_by.is_some()
             );
+            let plain = serde_json::to_string(&verdict).expect("JSON");
+            assert_eq!(json == plain, confirmed_by.is_none(), "without, it is the detector's to the letter");
             assert_eq!(serde_json::from_str::<VerdictRecord>(&json).expect("a verdict"), record);
         }
         let old = serde_json::to_string(&verdict).expect("JSON");
