@@ -79,32 +79,53 @@ export interface Sample {
 /** What the counters say. */
 export interface Verdict {
   status: 'warming-up' | 'healthy' | 'suspect' | 'leak';
-  kind: 'heap' | 'external' | 'native' | 'none';
+  /** `fragmentation`: resident memory that neither V8, nor buffers, nor live allocations of the C library explain (glibc only). */
+  kind: 'heap' | 'external' | 'native' | 'fragmentation' | 'none';
   /** Slope of the post-GC floor; 0 unless suspect or leak. */
   growthBytesPerSecond: number;
-  /** Since when it grows (ISO 8601); null unless suspect or leak. */
+  /** An interval that holds the slope with 95 % confidence; null unless suspect or leak. */
+  growthIntervalBytesPerSecond: [number, number] | null;
+  /** Since when it grows at the latest (ISO 8601); null unless suspect or leak. */
   since: string | null;
   /** Until the nearest limit at this rate; null where it does not grow or no limit is known. */
   etaMs: number | null;
+  /** Whose limit that is: V8's (`--max-old-space-size`) or the control group's. */
+  limit: 'heap' | 'container' | null;
+  /** What to do, where objects of the program are not at fault. */
+  advice: string | null;
   /** The numbers behind it. */
   evidence: VerdictEvidence;
 }
 
 /** The numbers behind a verdict. */
 export interface VerdictEvidence {
-  /** Post-GC floors that it rests on. */
+  /** Points that it rests on. */
   floors: number;
+  /** How many of them a collection left as they are; the others had the garbage to be expected taken away. */
+  exactFloors: number;
   firstFloorBytes: number;
   lastFloorBytes: number;
   windowMs: number;
-  /** Kendall's trend statistic, in standard deviations from no trend. */
-  trendZ: number;
-  /** The window in four parts: the smallest rise from one to the next, as a share of the mean rise. */
-  smallestStepShare: number;
-  /** The last of these rises, likewise. */
-  lateShare: number;
+  /** Growth over the window, what the load explains taken away. */
+  growthBytes: number;
   /** The growth that would have been too small to speak of. */
   minimumEffectBytes: number;
+  /** Standard errors from no growth, widened for autocorrelation: rules out chance. */
+  standardErrors: number;
+  /** The window in four parts: the smallest rise from one to the next, as a share of the mean rise: rules out a step. */
+  smallestStepShare: number;
+  /** The last of these rises, likewise: rules out growth that is over. */
+  lateShare: number;
+  /** By how much, in Schwarz's criterion, a line beats saturating growth and a step; null where the points are too few to tell. */
+  straightness: number | null;
+  /** The end's height above all that was before, as a share of the growth; null where nothing was before. */
+  recordShare: number | null;
+  /** Growth before the window, as a multiple of the window's; 0 where there is no past. */
+  earlierPace: number;
+  /** What the load moves this memory by, as a share of the growth. */
+  loadShare: number;
+  /** Whether the limit was so near that less proof was asked. */
+  urgent: boolean;
   /** What looks at the heap confirmed that the counters alone had not proven; there only if they did. */
   confirmedBy?: ConfirmedBy;
 }

@@ -54,6 +54,7 @@ fn headline(verdict: &VerdictRecord) -> String {
         Kind::Heap => "the heap",
         Kind::External => "external memory (buffers)",
         Kind::Native => "native memory",
+        Kind::Fragmentation => "memory that the allocator keeps (fragmentation)",
         Kind::None => "memory",
     };
     let rate = bytes(verdict.growth_bytes_per_second * 60.0);
@@ -75,12 +76,12 @@ fn confirmation(by: &ConfirmedBy) -> String {
 fn numbers(verdict: &VerdictRecord) -> String {
     let e = &verdict.evidence.numbers;
     format!(
-        "floor after GC {} -> {} over {} collections in {} (trend z {:.1}, steady {:.0} %)",
+        "floor {} -> {} over {} points in {} ({:.0} standard errors, steady {:.0} %)",
         bytes(e.first_floor_bytes as f64),
         bytes(e.last_floor_bytes as f64),
         e.floors,
         duration(e.window_ms),
-        e.trend_z,
+        e.standard_errors.min(999.0),
         100.0 * e.smallest_step_share.clamp(0.0, 1.0),
     )
 }

@@ -1,9 +1,11 @@
 //! A verdict as JavaScript and reports see it.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::units::UnixMillis;
-use crate::verdict::{ConfirmedBy, Evidence, Kind, Status, Verdict};
+use crate::verdict::{ConfirmedBy, Evidence, Kind, LimitKind, Status, Verdict};
 
 /// A verdict with all that it rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,10 +17,19 @@ pub struct VerdictRecord {
     pub kind: Kind,
     /// The floor's slope; 0 unless suspect or leak.
     pub growth_bytes_per_second: f64,
+    /// An interval that holds the slope with 95 % confidence.
+    #[serde(rename = "growthIntervalBytesPerSecond", default)]
+    pub growth_interval: Option<[f64; 2]>,
     /// Since when it grows.
     pub since: Option<UnixMillis>,
     /// Until the nearest limit at this rate, in milliseconds.
     pub eta_ms: Option<u64>,
+    /// Whose limit that is.
+    #[serde(default)]
+    pub limit: Option<LimitKind>,
+    /// What to do, where objects of the program are not at fault.
+    #[serde(default)]
+    pub advice: Option<Cow<'static, str>>,
     /// What it rests on.
     pub evidence: VerdictEvidence,
 }
@@ -38,9 +49,30 @@ pub struct VerdictEvidence {
 impl VerdictRecord {
     /// The record of `verdict`.
     pub fn new(verdict: &Verdict, confirmed_by: Option<&ConfirmedBy>) -> Self {
-        let Verdict { status, kind, growth_bytes_per_second, since, eta_ms, evidence: numbers } = *verdict;
+        let Verdict {
+            status,
+            kind,
+            growth_bytes_per_second,
+            growth_interval,
+            since,
+            eta_ms,
+            limit,
+            advice,
+            evidence: numbers,
+        } = *verdict;
+        let advice = advice.map(Cow::Borrowed);
         let evidence = VerdictEvidence { numbers, confirmed_by: confirmed_by.cloned() };
-        Self { status, kind, growth_bytes_per_second, since, eta_ms, evidence }
+        Self {
+            status,
+            kind,
+            growth_bytes_per_second,
+            growth_interval,
+            since,
+            eta_ms,
+            limit,
+            advice,
+            evidence,
+        }
     }
 }
 

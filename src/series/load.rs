@@ -6,14 +6,22 @@ const SPANS: [f64; 3] = [4.0, 40.0, 120.0];
 /// Running averages of the load a sample, so that memory which follows the load with a lag can be explained by it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LoadFilter {
+    /// Whether there was a request.
+    serves: bool,
     samples: f64,
     total: f64,
     smooth: [f64; 3],
 }
 
 impl LoadFilter {
-    /// Adds the load of one sample.
-    pub fn add(&mut self, load: f64) {
+    /// Adds the load of one sample: requests where the program serves any, or else what it allocated.
+    pub fn add(&mut self, requests: f64, allocated: f64) {
+        if requests > 0.0 && !self.serves {
+            // Averages of another signal are no averages of this one.
+            self.serves = true;
+            self.samples = 0.0;
+        }
+        let load = if self.serves { requests } else { allocated };
         self.samples += 1.0;
         self.total += load;
         for (smooth, span) in self.smooth.iter_mut().zip(SPANS) {

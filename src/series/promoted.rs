@@ -69,11 +69,6 @@ impl Promoted {
         Some(Rate { mean, deviation: variance.sqrt().max(least) })
     }
 
-    /// The most that a recent cycle freed; nothing before the first ended.
-    pub fn most_freed(&self) -> Option<f64> {
-        self.iter().rev().take(RECENT).map(|c| c.freed).reduce(f64::max)
-    }
-
     /// The rates of the cycles that are over, oldest first, each with its end: what was garbage then is known by now.
     pub fn closed(&self) -> impl Iterator<Item = (f64, f64)> {
         self.iter().map(|c| (c.end, c.freed / c.allocated))

@@ -26,7 +26,13 @@ impl Point {
         match (self.exact, later.exact) {
             (true, false) => self,
             (false, true) => later,
-            _ if self.major != later.major => if self.major { self } else { later },
+            _ if self.major != later.major => {
+                if self.major {
+                    self
+                } else {
+                    later
+                }
+            }
             _ if self.y <= later.y => self,
             _ => later,
         }
@@ -53,7 +59,15 @@ struct Level {
 
 impl Level {
     const EMPTY: Self = Self {
-        ring: [Point { x: 0.0, y: 0.0, garbage: 0.0, load: 0.0, smooth: [0.0; 3], exact: false, major: false }; LENGTH],
+        ring: [Point {
+            x: 0.0,
+            y: 0.0,
+            garbage: 0.0,
+            load: 0.0,
+            smooth: [0.0; 3],
+            exact: false,
+            major: false,
+        }; LENGTH],
         start: 0,
         len: 0,
         half: None,
@@ -90,7 +104,7 @@ impl Level {
 ///   level 9   64 buckets of 512 samples   eleven days at 30 seconds a sample
 /// ```
 ///
-/// 44 KiB, taken at creation. Adding a sample costs two bucket merges on the average, ten at most.
+/// [`Pyramid::BYTES`], some 31 KiB, taken at creation. Adding a sample costs two bucket merges on the average, ten at most.
 #[derive(Debug, Clone)]
 pub struct Pyramid {
     levels: Box<[Level; LEVELS]>,
@@ -105,6 +119,9 @@ impl Default for Pyramid {
 }
 
 impl Pyramid {
+    /// What one series takes of memory.
+    pub const BYTES: usize = size_of::<[Level; LEVELS]>() + size_of::<Self>();
+
     /// Adds a point to the sample under way.
     pub fn add(&mut self, point: Point) {
         self.current = Some(self.current.map_or(point, |earlier| earlier.better(point)));

@@ -1,9 +1,9 @@
-//! From floors to a verdict.
+//! From readings to a verdict.
 
+use super::judge::{Context, Demands, Finding, WARM_UP};
 use super::track::Track;
-use super::judge::{Context, Demands};
 use super::window::Garbage;
-use super::{Evidence, Kind, Status, Verdict};
+use super::{Evidence, Kind, LimitKind, Status, Verdict};
 use crate::sample::{AfterGc, GcKind, Sample};
 use crate::series::{LoadFilter, Point, Promoted, Pyramid};
 use crate::units::{Bytes, UnixMillis};
@@ -21,178 +21,354 @@ pub trait Detector: Send {
 }
 
 const MIB: f64 = Bytes::MIB as f64;
+/// Samples over which the smallest resident set is the process's size: what it comes back to.
+const FOOTPRINT_SAMPLES: usize = 40;
+/// No process is smaller: growth of a tiny one matters less than its share says.
+const LEAST_FOOTPRINT: f64 = 20.0 * MIB;
+/// Samples for which memory that the heap once reserved is held to explain the resident set: a day at 30 seconds.
+const RESERVED_SAMPLES: u32 = 2880;
+/// Samples from one suspicion to the next at the least, a day at 30 seconds, and how long one stands.
+const SUSPICION_REST: f64 = 2880.0;
+const SUSPICION_STANDS: f64 = 60.0;
+/// A gap of this many intervals is a machine that slept, not a longer interval.
+const SLEPT: f64 = 10.0;
+/// 97.5 % of a normal distribution lie below this many standard deviations: both sides together leave 95 %.
+const NORMAL_95: f64 = 1.96;
 
+/// Heap: six megabytes, and seven per cent of the process over an hour.
+const HEAP: Demands = Demands {
+    least_bytes: 6.0 * MIB,
+    share: 0.072,
+    least_share: 0.03,
+    least_span: 0.0,
+    t: 7.0,
+    record: 0.77,
+    straight: 14.0,
+    sudden_straight: 16.4,
+    collected: true,
+    shown_by_majors: false,
+};
+
+/// External memory hardly varies but for garbage, which major collections tell apart: the line must be straighter.
+const EXTERNAL: Demands = Demands {
+    least_span: 30.0,
+    record: 0.88,
+    straight: 40.0,
+    sudden_straight: 40.0,
+    collected: false,
+    shown_by_majors: true,
+    ..HEAP
+};
+
+/// Native memory is what is left of the resident set, with what the allocator and the kernel keep: more growth is asked.
+const NATIVE: Demands =
+    Demands { least_bytes: 12.0 * MIB, share: 0.121, least_span: 80.0, shown_by_majors: false, ..EXTERNAL };
+
+/// The largest value of the last one to two spells, in constant memory.
+#[derive(Debug, Clone, Copy, Default)]
+struct RecentMost {
+    spells: [f64; 2],
+    samples: u32,
+}
+
+impl RecentMost {
+    fn add(&mut self, value: f64) -> f64 {
+        if self.samples == RESERVED_SAMPLES {
+            self.spells = [0.0, self.spells[0]];
+            self.samples = 0;
+        }
+        self.samples += 1;
+        self.spells[0] = self.spells[0].max(value);
+        self.spells[0].max(self.spells[1])
+    }
+}
+
+/// A suspicion that was raised.
+#[derive(Debug, Clone, Copy)]
+struct Suspicion {
+    at: f64,
+    kind: Kind,
+    finding: Finding,
+}
+
+/// Judges by what remains after collections, over windows from minutes to days; [`super`] says what it calls a leak.
+///
+/// Memory: five series of 32 KiB, about 180 KiB with the working space, taken at creation. Time: constant for a
+/// collection or a sample, a few microseconds at the most.
 pub struct FloorDetector {
     samples: u64,
     last_at: UnixMillis,
     interval_ms: f64,
     load: LoadFilter,
-    last_allocated: f64,
-    last_requests: u64,
+    /// Bytes allocated so far, at the last sample, and at the last major collection.
+    allocated: f64,
     allocated_at_major: f64,
+    /// What the last minor collection since the last major one left, and what was allocated by then.
     last_minor: Option<(f64, f64)>,
     pending_minor: Option<AfterGc>,
     promoted: Promoted,
-    external_promoted: Promoted,
-    last_external: Option<(f64, f64)>,
-    any_major: bool,
-    rss: [f64; 40],
-    most: [f64; 2],
-    most_n: u32,
-    pub heap: Track,
-    pub external: Track,
-    pub native: Track,
-    proof: Pyramid,
-    limit: f64,
-    external_limit: f64,
+    /// Floors are exact here: there is no garbage to take away.
+    no_garbage: Promoted,
+    footprints: [f64; FOOTPRINT_SAMPLES],
+    reserved: RecentMost,
+    heap: Track,
+    external: Track,
+    native: Track,
+    /// Resident memory above all that the heap and the buffers lately needed.
+    native_bound: Pyramid,
+    /// What the C allocator has handed out.
+    in_use: Pyramid,
+    suspicion: Option<Suspicion>,
 }
 
 impl Default for FloorDetector {
     fn default() -> Self {
-        let demands = |least, share, collected| Demands { least_bytes: least * MIB, share, least_share: 0.03, least_span: 0.0, record: if collected { 0.7 } else { 0.8 }, straight: if collected { 7.0 } else { 20.0 }, sudden_exact: 4, sudden_ratio: 1.5, sudden_straight: if collected { 20.0 } else { 40.0 }, t: 6.0, collected };
         Self {
             samples: 0,
             last_at: UnixMillis(0),
-            interval_ms: 30_000.0,
+            interval_ms: 0.0,
             load: LoadFilter::default(),
-            last_allocated: 0.0,
-            last_requests: 0,
+            allocated: 0.0,
             allocated_at_major: 0.0,
             last_minor: None,
             pending_minor: None,
             promoted: Promoted::default(),
-            external_promoted: Promoted::default(),
-            last_external: None,
-            any_major: false,
-            rss: [0.0; 40],
-            most: [0.0; 2],
-            most_n: 0,
-            heap: Track::new(demands(6.0, 0.12, true)),
-            external: Track::new(Demands { least_span: 30.0, ..demands(6.0, 0.12, false) }),
-            native: Track::new(Demands { least_span: 80.0, ..demands(12.0, 0.144, false) }),
-            proof: Pyramid::default(),
-            limit: 0.0,
-            external_limit: f64::INFINITY,
+            no_garbage: Promoted::default(),
+            footprints: [f64::INFINITY; FOOTPRINT_SAMPLES],
+            reserved: RecentMost::default(),
+            heap: Track::new(HEAP),
+            external: Track::new(EXTERNAL),
+            native: Track::new(NATIVE),
+            native_bound: Pyramid::default(),
+            in_use: Pyramid::default(),
+            suspicion: None,
         }
     }
 }
 
-impl FloorDetector {
-    fn x(&self, at: UnixMillis) -> f64 {
-        let since = at.0.saturating_sub(self.last_at.0) as f64;
-        self.samples as f64 + if self.samples == 0 { 0.5 } else { (since / self.interval_ms).min(1.0) }
+/// Where each kind of memory ends, as levels of that kind.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    heap: Option<f64>,
+    container: [Option<f64>; 3],
+}
+
+impl Limits {
+    fn of(sample: &Sample, levels: [f64; 3]) -> Self {
+        let reading = &sample.reading;
+        let rss = reading.process.rss.0 as f64;
+        let container = reading.process.container_limit.map(|limit| limit.0 as f64);
+        Self {
+            heap: Some(reading.heap.limit.0 as f64).filter(|&limit| limit > 0.0),
+            container: levels.map(|level| container.map(|limit| limit - (rss - level).max(0.0))),
+        }
     }
 
-    fn point(&self, x: f64, y: f64, garbage: f64, exact: bool) -> Point {
-        Point { x, y, garbage, load: self.load.total(), smooth: self.load.smooth(), exact, major: false }
+    /// The level that ends the process first, and whose limit it is.
+    fn nearest(&self, kind: Kind) -> Option<(f64, LimitKind)> {
+        let container = self.container[kind.index()].map(|level| (level, LimitKind::Container));
+        let heap = self.heap.filter(|_| kind == Kind::Heap).map(|level| (level, LimitKind::Heap));
+        heap.into_iter().chain(container).min_by(|a, b| a.0.total_cmp(&b.0))
+    }
+}
+
+impl FloorDetector {
+    /// When something was, in samples: a clock that counts the monitor's own interval, and stands while the machine sleeps.
+    fn x(&self, at: UnixMillis) -> f64 {
+        let since = at.0.saturating_sub(self.last_at.0) as f64;
+        let share = if self.interval_ms > 0.0 { (since / self.interval_ms).min(1.0) } else { 0.5 };
+        self.samples as f64 + share
+    }
+
+    fn point(&self, x: f64, y: f64) -> Point {
+        let (load, smooth) = (self.load.total(), self.load.smooth());
+        Point { x, y, garbage: 0.0, load, smooth, exact: true, major: false }
+    }
+
+    fn count_interval(&mut self, at: UnixMillis) {
+        let since = at.0.saturating_sub(self.last_at.0) as f64;
+        if self.samples == 1 {
+            self.interval_ms = since;
+        } else if self.samples > 1 && since < SLEPT * self.interval_ms {
+            self.interval_ms += (since - self.interval_ms) / self.samples.min(16) as f64;
+        }
+        self.last_at = at;
+    }
+
+    fn add_minor(&mut self, gc: &AfterGc) {
+        let (used, x) = (gc.used.0 as f64, self.x(gc.at));
+        self.last_minor = Some((used, self.allocated));
+        let garbage = self.allocated - self.allocated_at_major;
+        self.heap.add(Point { garbage, exact: false, ..self.point(x, used) });
     }
 
     fn footprint(&self) -> f64 {
-        let n = (self.samples.min(40) as usize).max(1);
-        self.rss[..n].iter().copied().fold(f64::INFINITY, f64::min).max(20.0 * MIB)
+        self.footprints.iter().copied().fold(f64::INFINITY, f64::min).max(LEAST_FOOTPRINT)
+    }
+
+    /// A native leak that the allocator does not know of is memory that it keeps after it was given back.
+    fn kind_of_native(&self, finding: &Finding) -> Kind {
+        let since = |p: &&Point| p.x >= finding.start;
+        let levels = (0..crate::series::LEVELS).rev();
+        let all = levels.flat_map(|level| self.in_use.since(level, finding.start));
+        let first = all.clone().filter(since).min_by(|a, b| a.x.total_cmp(&b.x));
+        let (Some(first), Some(last)) = (first, self.in_use.newest()) else { return Kind::Native };
+        if last.y - first.y < 0.5 * finding.growth { Kind::Fragmentation } else { Kind::Native }
+    }
+
+    fn verdict_of(
+        &self,
+        status: Status,
+        kind: Kind,
+        finding: &Finding,
+        limits: &Limits,
+        levels: [f64; 3],
+    ) -> Verdict {
+        let per_second = |growth: f64| growth / finding.span.max(1e-9) / self.interval_ms.max(1e-3) * 1e3;
+        let rate = per_second(finding.growth);
+        let doubt = NORMAL_95 * finding.error;
+        let limit = limits.nearest(kind);
+        let left = limit.map(|(limit, _)| (limit - levels[kind.index()]).max(0.0));
+        let finite = |v: f64| Some(v).filter(|v| v.is_finite());
+        let ago = (self.samples as f64 - finding.start).max(0.0) * self.interval_ms;
+        Verdict {
+            status,
+            kind,
+            growth_bytes_per_second: rate,
+            growth_interval: Some([per_second(finding.growth - doubt), per_second(finding.growth + doubt)]),
+            since: Some(UnixMillis(self.last_at.0.saturating_sub(ago as u64))),
+            eta_ms: left.map(|left| (left / rate.max(1e-9) * 1e3) as u64),
+            limit: limit.map(|(_, kind)| kind),
+            advice: kind.advice(),
+            evidence: Evidence {
+                floors: finding.points as u32,
+                exact_floors: finding.exact as u32,
+                first_floor_bytes: finding.first.max(0.0) as u64,
+                last_floor_bytes: finding.last.max(0.0) as u64,
+                window_ms: (finding.span * self.interval_ms) as u64,
+                growth_bytes: finding.growth.max(0.0) as u64,
+                minimum_effect_bytes: finding.least as u64,
+                standard_errors: finding.growth / finding.error.max(1.0),
+                smallest_step_share: finding.smallest_step,
+                late_share: finding.last_step,
+                straightness: finite(finding.straight),
+                record_share: finite(finding.record),
+                earlier_pace: finding.pace,
+                load_share: finding.load_share,
+                urgent: finding.urgent,
+            },
+        }
     }
 }
 
 impl Detector for FloorDetector {
     fn on_gc(&mut self, gc: &AfterGc) {
-        let x = self.x(gc.at);
-        let used = gc.used.0 as f64;
         match gc.kind {
             GcKind::Step => {}
             GcKind::Minor => self.pending_minor = Some(*gc),
             GcKind::Major => {
+                let x = self.x(gc.at);
+                let used = gc.used.0 as f64;
                 self.pending_minor = None;
-                if let Some((used_then, allocated_then)) = self.last_minor {
-                    self.promoted.add(x, used_then - used, allocated_then - self.allocated_at_major);
+                if let Some((then, allocated)) = self.last_minor.take() {
+                    self.promoted.add(x, then - used, allocated - self.allocated_at_major);
                 }
-                if let Some((then, allocated_then)) = self.last_external.take() {
-                    self.external_promoted.add(x, then - gc.external.0 as f64, allocated_then - self.allocated_at_major);
+                self.allocated_at_major = self.allocated;
+                for (level, track) in [(used, true), (gc.external.0 as f64, false)] {
+                    let point = Point { major: true, ..self.point(x, level) };
+                    let track = if track { &mut self.heap } else { &mut self.external };
+                    track.verify(point);
+                    track.add(point);
                 }
-                self.last_minor = None;
-                self.any_major = true;
-                self.allocated_at_major = self.last_allocated;
-                let point = Point { major: true, ..self.point(x, used, 0.0, true) };
-                self.heap.verify(point);
-                self.heap.add(point);
-                let point = Point { major: true, ..self.point(x, gc.external.0 as f64, 0.0, true) };
-                self.external.verify(point);
-                self.external.add(point);
             }
         }
     }
 
     fn on_sample(&mut self, sample: &Sample) -> Verdict {
-        let r = &sample.reading;
-        let allocated = r.load.allocated.0 as f64;
-        let requests = r.load.requests;
-        let load = if requests > 0 { requests.saturating_sub(self.last_requests) as f64 } else { allocated - self.last_allocated };
-        self.last_allocated = allocated;
-        self.last_requests = requests;
-        if self.samples > 0 && r.at.0 > self.last_at.0 {
-            self.interval_ms += ((r.at.0 - self.last_at.0) as f64 - self.interval_ms) / self.samples.min(16) as f64;
+        let reading = &sample.reading;
+        let minor = self.pending_minor.take();
+        self.allocated += sample.load.allocated.0 as f64;
+        if let Some(gc) = minor {
+            self.add_minor(&gc);
         }
-        if let Some(gc) = self.pending_minor.take() {
-            let x = self.x(gc.at);
-            if self.any_major || self.samples > 0 {
-                let garbage = allocated - self.allocated_at_major;
-                self.last_minor = Some((gc.used.0 as f64, allocated));
-                self.heap.add(self.point(x, gc.used.0 as f64, garbage, false));
-            }
-        }
-        self.load.add(load);
+        self.count_interval(reading.at);
+        self.load.add(sample.load.requests as f64, sample.load.allocated.0 as f64);
         self.samples += 1;
-        self.last_at = r.at;
-        let n = self.samples;
-        let x = n as f64;
-        self.limit = r.heap.limit.0 as f64;
-        let rss = r.process.rss.0 as f64;
-        self.rss[(n % 40) as usize % 40] = rss;
-        if n < 40 {
-            // The unused slots must not count as an empty process.
-            for slot in &mut self.rss { if *slot == 0.0 { *slot = f64::INFINITY } }
+        let now = self.samples as f64;
+
+        let external = reading.heap.external.0 as f64;
+        let rss = reading.process.rss.0 as f64;
+        let of_v8 = (reading.heap.total.0 as f64) + external;
+        let levels = [reading.heap.used.0 as f64, external, (rss - of_v8).max(0.0)];
+        self.footprints[self.samples as usize % FOOTPRINT_SAMPLES] = if rss > 0.0 { rss } else { of_v8 };
+        self.external.add(self.point(now, external));
+        if rss > 0.0 {
+            let bound = rss - self.reserved.add(of_v8);
+            self.native.add(self.point(now, levels[2]));
+            self.native_bound.add(self.point(now, bound));
         }
-        let mine = (r.heap.total.0 + r.heap.external.0) as f64;
-        self.most_n += 1;
-        if self.most_n > 2880 {
-            self.most = [0.0, self.most[0]];
-            self.most_n = 0;
+        if let Some(in_use) = reading.process.native_in_use {
+            self.in_use.add(self.point(now, in_use.0 as f64));
         }
-        self.most[0] = self.most[0].max(mine);
-        let bound = rss - self.most[0].max(self.most[1]);
-        let ext = r.heap.external.0 as f64;
-        self.last_external = Some((ext, allocated));
-        self.external.add(self.point(x, ext, 0.0, true));
-        self.native.add(self.point(x, rss - mine, 0.0, true));
-        self.proof.add(self.point(x, bound, 0.0, true));
+
+        let limits = Limits::of(sample, levels);
         let context = Context {
-            now: x,
+            now,
             footprint: self.footprint(),
-            limit: self.limit,
+            limit: limits.nearest(Kind::Heap).map_or(f64::INFINITY, |l| l.0),
             garbage: Garbage::of(&self.promoted),
-            proof: None,
-            wait: false,
+            bound: None,
         };
-        let none = Promoted::default();
         self.heap.run(&context);
-        let outside = Context { garbage: Garbage::of(&none), limit: self.external_limit, wait: true, ..context };
-        self.external.run(&outside);
-        self.native.run(&Context { limit: f64::INFINITY, garbage: Garbage::of(&none), proof: Some(&self.proof), ..context });
-        self.heap.pyramid.end_sample(n);
-        self.external.pyramid.end_sample(n);
-        self.native.pyramid.end_sample(n);
-        self.proof.end_sample(n);
-        for (kind, track) in [(Kind::Heap, &self.heap), (Kind::External, &self.external), (Kind::Native, &self.native)] {
-            if let Some(f) = &track.found {
-                return Verdict {
-                    status: Status::Leak,
-                    kind,
-                    growth_bytes_per_second: f.rate() / self.interval_ms * 1e3,
-                    since: None,
-                    eta_ms: None,
-                    evidence: Evidence::default(),
-                };
-            }
+        let context = Context {
+            limit: limits.nearest(Kind::External).map_or(f64::INFINITY, |l| l.0),
+            garbage: Garbage::of(&self.no_garbage),
+            ..context
+        };
+        self.external.run(&context);
+        self.native.run(&Context {
+            limit: limits.nearest(Kind::Native).map_or(f64::INFINITY, |l| l.0),
+            bound: Some(&self.native_bound),
+            ..context
+        });
+        for track in [&mut self.heap, &mut self.external, &mut self.native] {
+            track.end_sample(self.samples);
         }
-        Verdict { status: if n < 10 { Status::WarmingUp } else { Status::Healthy }, ..Verdict::default() }
+        self.native_bound.end_sample(self.samples);
+        self.in_use.end_sample(self.samples);
+
+        let tracks = [
+            (Kind::Heap, &mut self.heap),
+            (Kind::External, &mut self.external),
+            (Kind::Native, &mut self.native),
+        ];
+        let suspected = tracks.map(|(kind, track)| track.take_suspicion().map(|finding| (kind, finding)));
+        if let Some((kind, finding)) = suspected.into_iter().flatten().next()
+            && self.suspicion.is_none_or(|last| now - last.at >= SUSPICION_REST)
+        {
+            self.suspicion = Some(Suspicion { at: now, kind, finding });
+        }
+
+        let leaks =
+            [(Kind::Heap, &self.heap), (Kind::External, &self.external), (Kind::Native, &self.native)];
+        let worst = leaks
+            .into_iter()
+            .filter_map(|(kind, track)| Some((kind, *track.leak()?)))
+            .max_by(|a, b| a.1.rate().total_cmp(&b.1.rate()));
+        if let Some((kind, finding)) = worst {
+            let kind = if kind == Kind::Native { self.kind_of_native(&finding) } else { kind };
+            return self.verdict_of(Status::Leak, kind, &finding, &limits, levels);
+        }
+        if let Some(Suspicion { at, kind, finding }) = &self.suspicion
+            && now - at < SUSPICION_STANDS
+        {
+            return self.verdict_of(Status::Suspect, *kind, finding, &limits, levels);
+        }
+        let status = if now < WARM_UP { Status::WarmingUp } else { Status::Healthy };
+        Verdict { status, ..Verdict::default() }
     }
 }
+
+#[cfg(test)]
+#[path = "detector_tests.rs"]
+mod tests;

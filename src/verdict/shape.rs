@@ -4,9 +4,10 @@ use super::fit::{Column, MOST, least_squares, median};
 
 /// Parts that a window is cut into.
 const PARTS: usize = 4;
-/// Time constants of saturating growth, as shares of the window. Longer ones look straight within it; what came before
-/// the window tells them.
-const SATURATING: [f64; 3] = [0.125, 0.25, 0.5];
+/// Longest time constant of saturating growth, as a share of the window, and how many are tried, each half the one
+/// before. Longer ones look straight within the window; what came before it tells them.
+const LONGEST: f64 = 0.5;
+const SATURATING: usize = 3;
 /// Saturating growth slower than this many samples (eight hours at 30 seconds) is growth.
 const SLOWEST: f64 = 960.0;
 
@@ -56,16 +57,26 @@ pub fn straightness(axis: &Column, y: &Column, w: &Column, n: usize, span: f64, 
     let one: Column = [1.0; MOST];
     let Some(line) = least_squares(&[&one, axis], y, w, n) else { return f64::NEG_INFINITY };
     let mut other = one_step(y, w, n, least);
-    for share in SATURATING.iter().filter(|&share| share * span <= SLOWEST || *share <= 0.25) {
-        let mut bent = [0.0; MOST];
-        for i in 0..n {
-            bent[i] = 1.0 - (-axis[i] / share).exp();
+    // exp(-x / tau) for the longest time constant; each next one is half of it, hence its square.
+    let mut decayed = [0.0; MOST];
+    for i in 0..n {
+        decayed[i] = (-axis[i] / LONGEST).exp();
+    }
+    let mut share = LONGEST;
+    for _ in 0..SATURATING {
+        if share * span <= SLOWEST || share <= 0.25 {
+            let mut bent = [0.0; MOST];
+            for i in 0..n {
+                bent[i] = 1.0 - decayed[i];
+            }
+            if let Some(fit) = least_squares(&[&one, &bent], y, w, n)
+                && fit.beta[1] > 0.0
+            {
+                other = other.min(fit.bic(2, least));
+            }
         }
-        if let Some(fit) = least_squares(&[&one, &bent], y, w, n)
-            && fit.beta[1] > 0.0
-        {
-            other = other.min(fit.bic(2, least));
-        }
+        share /= 2.0;
+        decayed.iter_mut().for_each(|d| *d *= *d);
     }
     other - line.bic(2, least)
 }

@@ -1,146 +1,247 @@
 //! One kind of memory, watched at all time scales.
 
-use std::collections::BTreeMap;
-
-use super::judge::{Context, Demands, Finding, Refusal, judge};
-use super::window::Window;
+use super::judge::{Context, Demands, Finding, judge, suspect};
+use super::window::{Window, glance};
 use crate::series::{LEVELS, Point, Pyramid};
 
-/// Windows: from 6 samples to a week, each root two times the one before.
-pub const WINDOWS: usize = 24;
+/// Windows: from 6 samples on, each root two times the one before, to twelve days at 30 seconds.
+const WINDOWS: usize = 24;
+const SHORTEST: f64 = 6.0;
+/// Windows that suspicions come from: a quarter of an hour to an hour and a half at 30 seconds.
+const SUSPICIOUS: std::ops::RangeInclusive<usize> = 2..=10;
+/// A window is judged again when this share of it is new.
+const AGAIN: f64 = 1.0 / 16.0;
+/// Most points that a window has by its level.
+const POINTS: f64 = 48.5;
+/// From this length on a window is also judged at a quarter of its resolution, where the lowest floors of longer stretches
+/// are less noisy.
+const COARSE: f64 = 480.0;
+/// A claim must stand for this share of its window, before it is one ...
+const STAND: f64 = 0.1;
+/// ... and grow by this share of what it says meanwhile.
+const STAND_GROWTH: f64 = 0.5;
+/// A claim that was not repeated for this share of its window begins anew.
+const FORGOTTEN: f64 = 0.6;
+/// Fewer points make a claim at once, if they show so much more: another such window may not come.
+const FEW: usize = 8;
+const FEW_FACTOR: f64 = 1.5;
+/// A floor agrees with an expectation where it shows this share of the growth; it may come this many windows later.
+const AGREES: f64 = 0.6;
+const AWAITED: f64 = 2.0;
+/// A floor that lies below the claimed level by this share of the growth ends it at once.
+const DENIES: f64 = 0.2;
+/// A called leak is over when less than this share of its growth is left ...
+const LEFT: f64 = 0.5;
+/// ... or when there was no new high for the length of its window, and at least this many samples.
+const NO_HIGH: f64 = 120.0;
+/// Windows that may be judged in one update, whatever is due; the others wait for the next. Keeps an update short.
+const JUDGED: usize = 1;
 
-/// How often each reason was given; for experiments.
-pub type Tally = BTreeMap<(usize, Refusal), u64>;
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Pending {
+/// A window's claim that has not stood long enough.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    finding: Finding,
+    /// When it was made, when it was last repeated, and the newest point then.
     first: f64,
     last: f64,
-    x: f64,
-    y: f64,
-    growth: f64,
-    at: f64,
+    newest: f64,
+}
+
+/// A leak that was called.
+#[derive(Debug, Clone, Copy)]
+struct Called {
     finding: Finding,
+    /// The highest level since, and when it was reached.
+    top: f64,
+    top_at: f64,
 }
 
-/// The claim of one kind of memory.
-#[derive(Debug, Clone)]
+/// The floors of one kind of memory, and what they prove.
+///
+/// Memory: one [`Pyramid`], one window of working space (6 KiB) and a claim for each of the 24 windows (5 KiB), all taken
+/// at creation.
+#[derive(Debug)]
 pub struct Track {
-    pub demands: Demands,
-    pub pyramid: Pyramid,
-    due: [f64; WINDOWS],
-    pending: [Option<Pending>; WINDOWS],
-    pub found: Option<Finding>,
+    demands: Demands,
+    pyramid: Pyramid,
     window: Box<Window>,
+    due: [f64; WINDOWS],
+    claims: [Option<Claim>; WINDOWS],
+    /// Where the next update goes on, and whether there is anything to do.
+    next: usize,
     changed: bool,
-    pub tally: Option<Tally>,
-    pub confirmed: Vec<(f64, Finding)>,
-    pub log: Option<Vec<(f64, usize, Result<Finding, Refusal>)>>,
+    called: Option<Called>,
+    suspected: Option<Finding>,
 }
 
-pub fn length(window: usize) -> f64 {
-    6.0 * std::f64::consts::SQRT_2.powi(window as i32)
+fn length(window: usize) -> f64 {
+    SHORTEST * std::f64::consts::SQRT_2.powi(window as i32)
 }
 
-fn level(length: f64) -> usize {
-    let mut level = 0;
-    while length / f64::from(1u32 << level) > 48.5 && level + 1 < LEVELS {
-        level += 1;
-    }
-    level
+/// The finest level at which a window of this length has at most [`POINTS`] points.
+fn level_of(length: f64) -> usize {
+    let level = (length / POINTS).log2().ceil().max(0.0) as usize;
+    level.min(LEVELS - 1)
 }
 
 impl Track {
+    /// A track that has seen nothing.
     pub fn new(demands: Demands) -> Self {
         Self {
             demands,
             pyramid: Pyramid::default(),
-            due: [0.0; WINDOWS],
-            pending: [None; WINDOWS],
-            found: None,
             window: Box::default(),
+            due: [0.0; WINDOWS],
+            claims: [None; WINDOWS],
+            next: 0,
             changed: false,
-            tally: None,
-            confirmed: Vec::new(),
-            log: None,
+            called: None,
+            suspected: None,
         }
     }
 
+    /// Adds a point to the sample under way.
     pub fn add(&mut self, point: Point) {
         self.pyramid.add(point);
         self.changed = true;
-    }
-
-    /// Holds what the windows expect against an exact floor.
-    pub fn verify(&mut self, point: Point) {
-        for pending in &mut self.pending {
-            let Some(p) = pending else { continue };
-            let f = &p.finding;
-            if f.proven {
-                continue;
-            }
-            if point.x - p.first < super::judge::tune(0) * f.span {
-                if point.y - f.last < -0.2 * f.growth {
-                    *pending = None;
-                }
-                continue;
-            }
-            if point.x - p.first < 2.0 * f.span && point.y - f.last >= 0.6 * f.rate() * (point.x - p.at) {
-                self.confirmed.push((point.x, *f)); self.found.get_or_insert(*f);
-            }
-            *pending = None;
+        if point.major || !self.demands.collected {
+            self.follow(point);
         }
     }
 
-    /// Judges the windows that are due.
+    /// Ends the sample under way; `samples` ended with it.
+    pub fn end_sample(&mut self, samples: u64) {
+        self.pyramid.end_sample(samples);
+    }
+
+    /// The leak that is called now.
+    pub fn leak(&self) -> Option<&Finding> {
+        self.called.as_ref().map(|called| &called.finding)
+    }
+
+    /// Takes the suspicion that came up since it was last asked for.
+    pub fn take_suspicion(&mut self) -> Option<Finding> {
+        self.suspected.take()
+    }
+
+    /// Holds claims that wait for a major collection against what it left. To be called before the point is added.
+    pub fn verify(&mut self, floor: Point) {
+        for i in 0..WINDOWS {
+            let Some(Claim { finding: f, first, .. }) = self.claims[i].filter(|claim| !claim.finding.proven)
+            else {
+                continue;
+            };
+            if floor.x - first < STAND * f.span {
+                if floor.y < f.last - DENIES * f.growth {
+                    self.claims[i] = None;
+                }
+                continue;
+            }
+            self.claims[i] = None;
+            let risen = AGREES * (f.expected_at(floor.x) - f.last);
+            if floor.x - first < AWAITED * f.span && floor.y >= f.last + risen {
+                self.call(f, &floor);
+            }
+        }
+    }
+
+    fn call(&mut self, finding: Finding, newest: &Point) {
+        match &mut self.called {
+            // The longer window has the better rate.
+            Some(called) if finding.span >= called.finding.span => called.finding = finding,
+            Some(_) => {}
+            None => self.called = Some(Called { finding, top: finding.last.max(newest.y), top_at: newest.x }),
+        }
+    }
+
+    /// Whether a called leak is over.
+    fn follow(&mut self, point: Point) {
+        let Some(Called { finding, top, top_at }) = &mut self.called else { return };
+        if point.y > *top {
+            (*top, *top_at) = (point.y, point.x);
+        }
+        let lowered = point.y < finding.first + LEFT * (finding.last - finding.first);
+        let stands_still = point.x - *top_at > finding.span.max(NO_HIGH);
+        if lowered || stands_still {
+            self.called = None;
+            self.claims = [None; WINDOWS];
+        }
+    }
+
+    /// Judges windows that are due, as many as an update may take.
     pub fn run(&mut self, context: &Context<'_>) {
-        if !std::mem::take(&mut self.changed) {
+        if !self.changed {
             return;
         }
-        let newest = self.pyramid.newest().map_or(0.0, |p| p.x);
-        for i in 0..WINDOWS {
+        let mut judged = 0;
+        for _ in 0..WINDOWS {
+            let i = self.next;
             let length = length(i);
-            if length > context.now + 1.0 {
+            let is_due = length <= context.now + 1.0 && context.now >= self.due[i];
+            if is_due && self.look(i, length, context, &mut judged) {
+                self.due[i] = context.now + (length * AGAIN).floor();
+            }
+            if judged > JUDGED {
+                return;
+            }
+            self.next = (i + 1) % WINDOWS;
+        }
+        self.changed = false;
+    }
+
+    /// Looks at one window; false where that has to wait for the next update.
+    fn look(&mut self, i: usize, length: f64, context: &Context<'_>, judged: &mut usize) -> bool {
+        let level = level_of(length);
+        let since = context.now - length;
+        let Some(rise) = glance(&self.pyramid, level, since, context.now, context.garbage) else {
+            return true;
+        };
+        let (least, least_suspect) = self.demands.least_rise(length, context.footprint);
+        let (may_leak, may_suspect) = (rise >= least, rise >= least_suspect && SUSPICIOUS.contains(&i));
+        if !may_leak && !may_suspect {
+            return true;
+        }
+        *judged += 1;
+        if *judged > JUDGED {
+            return false;
+        }
+        let resolutions = if length >= COARSE && level + 2 < LEVELS { 2 } else { 1 };
+        for level in (level..).step_by(2).take(resolutions) {
+            if !self.window.gather(&self.pyramid, level, since, context.now, context.garbage) {
+                continue;
+            }
+            if may_suspect && self.called.is_none() && self.suspected.is_none() {
+                self.suspected = suspect(&self.window, &self.pyramid, level, context, &self.demands);
+            }
+            if !may_leak {
+                continue;
+            }
+            if let Ok(finding) = judge(&self.window, &self.pyramid, level, context, &self.demands) {
+                self.claim(i, length, finding, context);
                 break;
             }
-            if context.now < self.due[i] {
-                continue;
+        }
+        true
+    }
+
+    fn claim(&mut self, i: usize, length: f64, finding: Finding, context: &Context<'_>) {
+        let Some(newest) = self.pyramid.newest() else { return };
+        let f = &finding;
+        if f.proven && (f.urgent || (f.points < FEW && f.growth > FEW_FACTOR * f.least)) {
+            return self.call(finding, &newest);
+        }
+        match &mut self.claims[i] {
+            Some(claim) if context.now - claim.last <= FORGOTTEN * length => {
+                claim.last = context.now;
+                let stood = context.now - claim.first;
+                let grown = f.last - claim.finding.last;
+                let enough = STAND_GROWTH * claim.finding.growth * stood / length;
+                if f.proven && stood >= STAND * length && newest.x > claim.newest && grown >= enough {
+                    self.call(finding, &newest);
+                }
             }
-            self.due[i] = context.now + if self.demands.collected { 0.0 } else { 1.0f64 }.max((length / 16.0).floor());
-            let fine = level(length);
-            let mut found = judge(&self.pyramid, fine, length, context, &self.demands, &mut self.window);
-            if length >= 480.0 && found.is_err() && fine + 2 < LEVELS {
-                if let Some(t) = &mut self.tally && let Err(r) = found {
-                    *t.entry((i, r)).or_default() += 1;
-                }
-                found = judge(&self.pyramid, fine + 2, length, context, &self.demands, &mut self.window);
-            }
-            if let Some(log) = &mut self.log { log.push((context.now, i, found)); }
-            let f = match found {
-                Ok(f) => f,
-                Err(refusal) => {
-                    if let Some(t) = &mut self.tally {
-                        *t.entry((i, refusal)).or_default() += 1;
-                    }
-                    continue;
-                }
-            };
-            if f.proven && (f.urgent || (f.points < 8 && f.growth > 1.5 * f.least)) {
-                if self.log.is_some() { self.confirmed.push((context.now, f)); } self.found.get_or_insert(f);
-                continue;
-            }
-            match &mut self.pending[i] {
-                Some(p) if context.now - p.last <= 0.6 * length => {
-                    p.last = context.now;
-                    let waited = context.now - p.first;
-                    if f.proven && waited >= super::judge::tune(0) * length && newest > p.x && f.last - p.y >= 0.5 * p.growth * waited / length {
-                        if self.log.is_some() { self.confirmed.push((context.now, f)); } self.found.get_or_insert(f);
-                    }
-                }
-                p => {
-                    let at = f.start + 0.875 * f.span;
-                    *p = Some(Pending { first: context.now, last: context.now, x: newest, y: f.last, growth: f.growth, at, finding: f });
-                }
+            claim => {
+                *claim = Some(Claim { finding, first: context.now, last: context.now, newest: newest.x });
             }
         }
     }

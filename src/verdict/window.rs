@@ -79,30 +79,34 @@ pub fn glance(pyramid: &Pyramid, level: usize, since: f64, now: f64, garbage: Ga
     let quarter = (now - since) / 4.0;
     let low = |p: &Point, lowest: f64| garbage.expected_of(p).map_or(lowest, |g| lowest.min(p.y - g));
     let mut first = f64::INFINITY;
-    let mut n = 0;
-    // A window whose first quarter is empty is taken from its first point on.
-    for p in pyramid.since(level, since) {
-        if n > 0 && p.x > since + quarter {
+    // A window whose first quarter is empty is taken from its first point on, and likewise at its end.
+    for (i, p) in pyramid.since(level, since).enumerate() {
+        if i > 0 && p.x > since + quarter {
             break;
         }
         first = low(p, first);
-        n += 1;
     }
     let mut last = f64::INFINITY;
-    let mut m = 0;
-    for p in pyramid.tail(level).as_ref().into_iter().chain(pyramid.since(level, since).rev()) {
-        if m > 0 && p.x < now - quarter {
+    let tail = pyramid.tail(level);
+    for (i, p) in tail.iter().chain(pyramid.since(level, since).rev()).enumerate() {
+        if i > 0 && p.x < now - quarter {
             break;
         }
         last = low(p, last);
-        m += 1;
     }
-    (first.is_finite() && last.is_finite()).then(|| last - first)
+    Some(last - first).filter(|rise| rise.is_finite())
 }
 
 impl Window {
     /// Takes the points from `since` on at the resolution of `level`; false where they are too few or too close.
-    pub fn gather(&mut self, pyramid: &Pyramid, level: usize, since: f64, now: f64, garbage: Garbage<'_>) -> bool {
+    pub fn gather(
+        &mut self,
+        pyramid: &Pyramid,
+        level: usize,
+        since: f64,
+        now: f64,
+        garbage: Garbage<'_>,
+    ) -> bool {
         let tail = pyramid.tail(level).filter(|p| p.x >= since);
         let all = pyramid.since(level, since).copied().chain(tail);
         let (mut exact, mut last_exact) = (0, f64::NEG_INFINITY);
