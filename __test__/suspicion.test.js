@@ -5,13 +5,13 @@
 const assert = require('node:assert');
 const os = require('node:os');
 const path = require('node:path');
-const { test } = require('node:test');
+const { describe, test } = require('node:test');
 const { Worker } = require('node:worker_threads');
 const { translated } = require('../lib/errors');
 const { Evidence } = require('../lib/evidence');
 const native = require('../lib/load');
 const { Suspicion } = require('../lib/suspicion');
-const { ownThreads, until } = require('./support');
+const { ownThreads, run, until } = require('./support');
 
 /** A native half that wants a look whenever it is asked, and takes down what it is told. */
 function eager() {
@@ -103,4 +103,46 @@ test('a worker may be terminated while it looks', async () => {
   await new Promise((resolve, reject) => { worker.once('message', resolve).once('error', reject); });
   assert.equal(await worker.terminate(), 1);
   await until(() => ownThreads().length === 0, 'no thread of a worker that is gone');
+});
+
+/** What the fixture tells, by event. */
+async function told(what, mode) {
+  const { code, stdout, stderr } = await run([path.join(__dirname, 'fixtures', 'suspected.js'), what, mode]);
+  assert.equal(code, 0, stderr);
+  const all = stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  const of = (name) => all.filter(({ event }) => event === name).map(({ payload }) => payload);
+  assert.deepEqual(of('error'), []);
+  return { suspect: of('suspect'), look: of('look'), leak: of('leak') };
+}
+
+describe('in a program', { concurrency: true }, () => {
+  test('what grows in one place is a leak before the counters prove it, and is named', async () => {
+    const { suspect: [suspicion], look, leak: [report] } = await told('leak', 'summary');
+    assert.deepEqual([suspicion.status, suspicion.kind, suspicion.evidence.confirmedBy], ['suspect', 'heap', undefined]);
+    assert.ok(look.length >= 3 && look.length <= 4 && look.at(-1) === 'confirmed', JSON.stringify(look));
+    const { status, kind, evidence: { confirmedBy } } = report.verdict;
+    assert.deepEqual([status, kind], ['leak', 'heap']);
+    const { constructorName, holder, captures, growthBytesPerSecond } = confirmedBy;
+    assert.deepEqual([constructorName, holder, captures], ['Session', '[[Entries]] of Map, sessionsById', 3]);
+    assert.ok(growthBytesPerSecond > 0);
+    assert.equal(report.culprits[0].constructorName, 'Session');
+    assert.deepEqual([report.evidence.mode, report.evidence.reason], ['inline', null]);
+  });
+
+  test('what is full soon after it was suspected is no leak', async () => {
+    const { suspect, look, leak } = await told('full', 'summary');
+    assert.deepEqual([suspect.length, leak], [1, []]);
+    assert.ok(look.length >= 1 && look.every((answer) => answer === 'not-yet'), JSON.stringify(look));
+  });
+
+  test('growth in many places is refuted', async () => {
+    const { suspect, look, leak } = await told('spread', 'summary');
+    assert.deepEqual([suspect.length, leak], [1, []]);
+    assert.ok(look.length >= 3 && look.at(-1) === 'refuted', JSON.stringify(look));
+  });
+
+  test('evidence "none" takes no look', async () => {
+    const { suspect, look } = await told('leak', 'none');
+    assert.deepEqual([suspect.length, look], [1, []]);
+  });
 });
