@@ -23,10 +23,11 @@ export interface MonitorOptions {
    */
   historyBytes?: number;
   /**
-   * What is taken when a leak is called. `summary`: two looks at the heap, each of which stops this thread for about 50 ms a
-   * megabyte of heap. `snapshot`: the same, and the second one is kept as a file. `none`: nothing. `auto` (default): as
-   * `summary` while the heap is small (128 MB at the end of the warm-up, 256 MB at a leak) and memory for it is there, as
-   * `none` otherwise; the report says why.
+   * What is taken when a leak is suspected or called. `summary`: two looks at the heap, each of which stops this thread for about
+   * 50 ms a megabyte of heap; and up to four at a suspicion, which may confirm it before the counters alone prove it. `snapshot`:
+   * the same, and the last one is kept as a file. `none`: nothing. `auto` (default): as `summary` while the heap is small (128 MB
+   * at the end of the warm-up and at a suspicion, 256 MB at a leak) and memory for it is there, as `none` otherwise; the report
+   * says why.
    */
   evidence?: 'auto' | 'summary' | 'snapshot' | 'none';
   /** Where files go. Default: `heapwarden-evidence` in the working directory. Made when first needed. */
@@ -125,6 +126,19 @@ export interface VerdictEvidence {
   loadShare: number;
   /** Whether the limit was so near that less proof was asked. */
   urgent: boolean;
+  /** What looks at the heap confirmed that the counters alone had not proven; there only if they did. */
+  confirmedBy?: ConfirmedBy;
+}
+
+/** What was seen to grow with the floor, by a steady share of it, from each look at the heap to the next. */
+export interface ConfirmedBy {
+  constructorName: string;
+  /** What holds it, from the nearest retainer outwards. */
+  holder: string;
+  /** Looks at the heap that agree. */
+  captures: number;
+  /** Its growth over these looks, with what it keeps alive. */
+  growthBytesPerSecond: number;
 }
 
 /** One retainer on the way from a leaking object out to the GC root. */
@@ -210,6 +224,8 @@ export interface ThresholdCrossing {
 /** The events of a {@link MemoryMonitor} and what their listeners are given. */
 export interface MonitorEvents {
   sample: [sample: Sample];
+  /** There may be a leak: looked into, where `evidence` allows it. A healthy process, too, may be suspected about once a day. */
+  suspect: [verdict: Verdict];
   leak: [report: LeakReport];
   threshold: [crossing: ThresholdCrossing];
   recovered: [from: { from: 'leak' | 'threshold' }];
@@ -219,7 +235,7 @@ export interface MonitorEvents {
 /**
  * Watches the memory of this thread's heap and of the process, and says when it leaks.
  *
- * Never keeps the process alive. Where nobody listens to an event other than `sample`, the `logger` is told.
+ * Never keeps the process alive. Where nobody listens to an event other than `sample` and `suspect`, the `logger` is told.
  */
 export class MemoryMonitor extends EventEmitter {
   constructor(options?: MonitorOptions);

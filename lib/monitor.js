@@ -13,6 +13,7 @@ const { warn } = require('./logger');
 const { alertDetails, alertMessage } = require('./messages');
 const { exportOptions, monitorOptions } = require('./options');
 const { requests } = require('./requests');
+const { Suspicion } = require('./suspicion');
 
 // Taken once: what a program puts in their place later (spies, fake timers) is not for the monitor.
 const { cpuUsage, memoryUsage, nextTick } = process;
@@ -29,6 +30,7 @@ class MemoryMonitor extends EventEmitter {
   #native;
   #options;
   #evidence;
+  #suspicion;
   #running = false;
   #gcObserver;
   #arrayBuffers = 0;
@@ -45,6 +47,7 @@ class MemoryMonitor extends EventEmitter {
       () => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
     this.#wantsCpu = this.#native.wantsCpu;
     this.#evidence = new Evidence(this.#options, () => this.#room());
+    this.#suspicion = new Suspicion(this.#native, this.#evidence, (error) => this.#tellLater('error', error));
   }
 
   /** Starts sampling. Does nothing where it runs already. */
@@ -154,6 +157,7 @@ class MemoryMonitor extends EventEmitter {
         this.#alert(event);
       }
     }
+    if (newest && this.#running) this.#suspicion.poll();
     return newest;
   }
 
@@ -168,6 +172,10 @@ class MemoryMonitor extends EventEmitter {
     switch (type) {
       case 'baseline':
         this.#evidence.takeBaseline().catch((error) => this.#tellLater('error', error));
+        break;
+      case 'suspect':
+        // Most come to nothing: not worth a line in anybody's log.
+        this.emit('suspect', verdict);
         break;
       case 'leak':
         this.#evidence.report(verdict, (error) => this.#tellLater('error', error)).then(

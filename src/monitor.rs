@@ -1,18 +1,23 @@
 //! Where the flow of readings ends: one sample in, a record, a verdict and alerts out.
 
+mod suspicion;
+
 use crate::alert::{Alert, Alerter};
 use crate::config::MonitorConfig;
 use crate::recording::{Record, Recording};
 use crate::sample::{AfterGc, GcTotals, Interval, Load, Probe, ProcessFigures, Reading, Sample};
 use crate::series::Ring;
 use crate::units::{Bytes, Micros, UnixMillis};
-use crate::verdict::{Detector, FloorDetector, Verdict};
+use crate::verdict::{Answer, ConfirmedBy, Detector, FloorDetector, Look, Verdict};
+use suspicion::Suspicion;
+pub use suspicion::SuspicionNumber;
 
 /// The state of one monitor, without a clock and without Node.
 pub struct Monitor {
     samples: Ring<Sample>,
     recording: Recording,
     detector: Box<dyn Detector>,
+    suspicion: Suspicion,
     alerter: Alerter,
     verdict: Verdict,
     /// What was counted up to the last sample.
@@ -46,6 +51,7 @@ impl Monitor {
             samples: Ring::new(config.max_samples),
             recording: Recording::new(config.history_bytes),
             detector: Box::new(FloorDetector::default()),
+            suspicion: Suspicion::default(),
             alerter: Alerter::new(config.alert_threshold),
             verdict: Verdict::default(),
             counted: Counted::new(probe),
@@ -57,6 +63,7 @@ impl Monitor {
     pub fn restart(&mut self, config: &MonitorConfig, probe: &Probe, at: UnixMillis) {
         self.recording.push(&Record::Restart(at));
         self.detector = Box::new(FloorDetector::default());
+        self.suspicion.restart();
         self.alerter = Alerter::new(config.alert_threshold);
         self.verdict = Verdict::default();
         self.counted = Counted::new(probe);
@@ -74,7 +81,8 @@ impl Monitor {
     ) -> Sample {
         let (heap, load, freshness) = probe.figures();
         let gc = probe.gc_totals();
-        let floor: Option<Bytes> = probe.last_major_gc().map(|gc| gc.used);
+        let last_gc = probe.last_major_gc();
+        let floor: Option<Bytes> = last_gc.map(|gc| gc.used);
         let reading = Reading { at, heap, heap_age: freshness.age, process, gc, load, floor };
         let counted = self.counted;
         let sample = Sample {
@@ -86,7 +94,7 @@ impl Monitor {
         self.counted = Counted { gc, load, cpu: Some(process.cpu), ..counted };
         self.tell_collections(probe);
         self.recording.push(&Record::Sample(sample));
-        self.verdict = self.detector.on_sample(&sample);
+        self.verdict = self.suspicion.judge(self.detector.on_sample(&sample), last_gc);
         self.samples.push(sample);
         self.alerter.observe(&sample, &self.verdict).for_each(alert);
         sample
@@ -122,13 +130,40 @@ impl Monitor {
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
     }
+
+    /// By what a leak was confirmed that the counters alone have not proven.
+    pub fn confirmed_by(&self) -> Option<&ConfirmedBy> {
+        self.suspicion.confirmed()
+    }
+
+    /// The suspicion that wants a look at the heap, if one does now: when it is raised, and whenever the floor has grown further.
+    /// Some comparisons; to be asked at each sample.
+    pub fn look_wanted(&self) -> Option<SuspicionNumber> {
+        self.suspicion.look_wanted()
+    }
+
+    /// Takes note that a look is taken, whatever comes of it: it counts.
+    pub fn look_begins(&mut self, number: SuspicionNumber) {
+        self.suspicion.look_begins(number);
+    }
+
+    /// Takes note that the look may not be taken, or that it failed: it is asked for again some samples later.
+    pub fn look_refused(&mut self, number: SuspicionNumber) {
+        self.suspicion.look_refused(number);
+    }
+
+    /// Takes note of what a look saw and says what is known now. From the next sample on, a suspicion that it confirms is a leak,
+    /// until the detector calls the process healthy.
+    pub fn confirm(&mut self, number: SuspicionNumber, look: Look, probe: &Probe) -> Answer {
+        self.suspicion.look(number, look, probe.last_major_gc())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sample::{Channel, GcKind, HeapFigures};
-    use crate::verdict::Status;
+    use crate::verdict::{Group, Kind, Status};
 
     #[test]
     fn collections_are_counted_from_sample_to_sample() {
@@ -223,6 +258,57 @@ mod tests {
         assert_eq!(observe(125, 9, 9_600), (5, 2, 100));
     }
 
+    /// Says what it is told to say.
+    struct Says(std::sync::Arc<std::sync::Mutex<Status>>);
+
+    impl Detector for Says {
+        fn on_gc(&mut self, _: &AfterGc) {}
+
+        fn on_sample(&mut self, _: &Sample) -> Verdict {
+            let status = *self.0.lock().expect("no panic");
+            Verdict { status, kind: Kind::Heap, ..Verdict::default() }
+        }
+    }
+
+    #[test]
+    fn a_suspicion_that_looks_confirm_is_told_as_a_leak_and_its_end_as_recovery() {
+        let probe = Probe::new();
+        let mut monitor = Monitor::new(&MonitorConfig::default(), &probe);
+        let status = std::sync::Arc::default();
+        monitor.detector = Box::new(Says(std::sync::Arc::clone(&status)));
+        let mut alerts = Vec::new();
+        let mut sample = |monitor: &mut Monitor, says: Status, mib: u64| {
+            *status.lock().expect("no panic") = says;
+            let heap = HeapFigures { used: Bytes::mib(mib), ..HeapFigures::default() };
+            probe.record_gc(GcKind::Major, 1, Some(heap), UnixMillis(mib * 1000));
+            monitor.observe(&probe, ProcessFigures::default(), UnixMillis(mib * 1000), |alert| {
+                alerts.push(match alert {
+                    Alert::Baseline => "baseline",
+                    Alert::Suspect { .. } => "suspect",
+                    Alert::Leak { verdict } if verdict.status == Status::Leak => "leak",
+                    Alert::Recovered { .. } => "recovered",
+                    _ => "?",
+                });
+            });
+        };
+        sample(&mut monitor, Status::Healthy, 20);
+        let mut answers = Vec::new();
+        for mib in 21..60 {
+            sample(&mut monitor, Status::Suspect, mib);
+            let Some(number) = monitor.look_wanted() else { continue };
+            monitor.look_begins(number);
+            let (name, holder) = ("Session".to_owned(), "sessions".to_owned());
+            let group = Group { constructor_name: name, holder, count: 1, size: Bytes::mib(mib - 20) };
+            let look = Look::new(UnixMillis(mib * 1000), Bytes::mib(mib), Bytes(0), [group]);
+            answers.push(matches!(monitor.confirm(number, look, &probe), Answer::Confirmed(_)));
+        }
+        assert_eq!((answers.as_slice(), monitor.verdict().status), (&[false, false, true][..], Status::Leak));
+        assert_eq!(monitor.confirmed_by().map(|by| by.constructor_name.as_str()), Some("Session"));
+        sample(&mut monitor, Status::Healthy, 60);
+        assert_eq!(monitor.confirmed_by(), None);
+        assert_eq!(alerts, ["baseline", "suspect", "leak", "recovered"]);
+    }
+
     #[test]
     fn a_leak_goes_from_probe_to_alert() {
         let probe = Probe::new();
@@ -235,7 +321,8 @@ mod tests {
             probe.publish(heap, Channel::Hook);
             monitor.observe(&probe, ProcessFigures::default(), at, |alert| alerts.push(alert));
         }
-        assert!(matches!(alerts[..], [Alert::Baseline, Alert::Leak { .. }]), "{alerts:?}");
+        let expected = matches!(alerts[..], [Alert::Baseline, Alert::Suspect { .. }, Alert::Leak { .. }]);
+        assert!(expected, "{alerts:?}");
         assert_eq!(monitor.verdict().status, Status::Leak);
         assert_eq!(monitor.samples().len(), 3);
     }

@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import {
   HeapwardenError, MemoryMonitor, captureSummary, diffSnapshots, summarizeSnapshot, writeSnapshot,
-  type AnalysisOptions, type AnalysisProgress, type ConstructorDelta, type ConstructorSummary, type Culprit, type LeakReport, type Logger, type MonitorEvents,
+  type AnalysisOptions, type AnalysisProgress, type ConfirmedBy, type ConstructorDelta, type ConstructorSummary, type Culprit, type LeakReport, type Logger, type MonitorEvents,
   type MonitorOptions, type Pattern, type RetainerStep, type Sample, type SnapshotDiff, type SnapshotOptions,
   type SnapshotSource, type SnapshotSummary, type SourceLocation, type ThresholdCrossing, type Verdict, type VerdictEvidence,
   type WrittenSnapshot,
@@ -35,12 +35,18 @@ monitor.once('leak', (report: LeakReport) => {
   const version: 1 = report.schemaVersion;
   return [place, pattern, steps, grown, version];
 });
+monitor.on('suspect', (suspicion: Verdict) => {
+  const by: ConfirmedBy | undefined = suspicion.evidence.confirmedBy;
+  // @ts-expect-error: there only if looks confirmed it
+  const captures: number = suspicion.evidence.confirmedBy.captures;
+  return [by?.holder, captures];
+});
 monitor.on('threshold', (crossing: ThresholdCrossing) => crossing.metric === 'rss');
 monitor.on('recovered', ({ from }) => from === 'leak');
 monitor.on('error', (error) => error.message);
 // @ts-expect-error: a LeakReport has no such field
 monitor.on('leak', (report) => report.nothing);
-const names: (keyof MonitorEvents)[] = ['sample', 'leak', 'threshold', 'recovered', 'error'];
+const names: (keyof MonitorEvents)[] = ['sample', 'suspect', 'leak', 'threshold', 'recovered', 'error'];
 
 const sample: Sample = monitor.sample();
 const samples: Sample[] = monitor.report();

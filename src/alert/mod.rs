@@ -12,6 +12,11 @@ use crate::verdict::{Status, Verdict};
 pub enum Alert {
     /// The warm-up is over: the moment for a baseline of the heap.
     Baseline,
+    /// There may be a leak: worth a look at the heap.
+    Suspect {
+        /// The suspicion.
+        verdict: Verdict,
+    },
     /// A leak was proven.
     Leak {
         /// The claim.
@@ -60,6 +65,7 @@ pub const MOST: usize = 3;
 pub struct Alerter {
     threshold: Option<Bytes>,
     warm: bool,
+    suspected: bool,
     leaking: bool,
     above: bool,
 }
@@ -77,6 +83,11 @@ impl Alerter {
             self.warm = true;
             alerts[0] = Some(Alert::Baseline);
         }
+        let suspected = matches!(verdict.status, Status::Suspect | Status::Leak);
+        if suspected && !self.suspected && verdict.status == Status::Suspect {
+            alerts[1] = Some(Alert::Suspect { verdict: *verdict });
+        }
+        self.suspected = suspected;
         let leaking = verdict.status == Status::Leak;
         if leaking != self.leaking {
             self.leaking = leaking;
@@ -149,6 +160,7 @@ mod tests {
         let name = |alert: Alert| match alert {
             Alert::Recovered { from } => format!("recovered {from:?}"),
             Alert::Threshold(crossing) => format!("threshold {}", crossing.metric),
+            Alert::Suspect { .. } => "suspect".into(),
             Alert::Leak { .. } => "leak".into(),
             Alert::Baseline => "baseline".into(),
         };
@@ -161,10 +173,13 @@ mod tests {
         let calm = sample(10, 50, None);
         assert!(kinds(&mut alerter, &calm, Status::WarmingUp).is_empty());
         assert_eq!(kinds(&mut alerter, &calm, Status::Healthy), ["baseline"]);
+        assert_eq!(kinds(&mut alerter, &calm, Status::Suspect), ["suspect"]);
         assert!(kinds(&mut alerter, &calm, Status::Suspect).is_empty());
         assert_eq!(kinds(&mut alerter, &calm, Status::Leak), ["leak"]);
         assert!(kinds(&mut alerter, &calm, Status::Leak).is_empty());
-        assert_eq!(kinds(&mut alerter, &calm, Status::Healthy), ["recovered Leak"]);
+        assert_eq!(kinds(&mut alerter, &calm, Status::Suspect), ["recovered Leak"], "no new suspicion");
+        assert!(kinds(&mut alerter, &calm, Status::Healthy).is_empty());
+        assert_eq!(kinds(&mut alerter, &calm, Status::Suspect), ["suspect"]);
     }
 
     #[test]

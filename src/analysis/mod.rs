@@ -9,6 +9,7 @@
 //!                   -> added nodes -> culprits    one finding per cause, with its path and its line of code
 //! ```
 
+mod alive;
 mod baseline;
 mod census;
 mod class;
@@ -28,6 +29,7 @@ mod suspects;
 mod trees;
 
 pub use crate::graph::Location;
+pub use alive::Alive;
 pub use baseline::{Baseline, Growth, growth};
 pub use census::{CollectionSummary, ListenerSummary, PromiseSummary, TimerSummary};
 pub use comparison::{Compared, comparison};

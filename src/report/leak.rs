@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::verdict::VerdictRecord;
 use crate::analysis::{ConstructorDelta, Culprit};
 use crate::units::UnixMillis;
-use crate::verdict::Verdict;
 
 /// Version of [`LeakReport`]'s shape; raised when a field changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -24,7 +24,7 @@ pub struct LeakReport {
     /// Version of Node, as `process.version`.
     pub node: String,
     /// The claim.
-    pub verdict: Verdict,
+    pub verdict: VerdictRecord,
     /// Causes, largest first; empty where no evidence could be taken.
     pub culprits: Vec<Culprit>,
     /// Classes that grew most.

@@ -2,10 +2,14 @@
 
 mod file;
 mod leak;
+mod look;
 mod sample;
 mod text;
+mod verdict;
 
 pub use file::{AtomicFile, fresh};
 pub use leak::{EvidenceNote, LeakReport, SCHEMA_VERSION};
+pub use look::look;
 pub use sample::{GcRecord, SampleRecord};
 pub use text::render;
+pub use verdict::{VerdictEvidence, VerdictRecord};

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::leak::LeakReport;
+use super::verdict::VerdictRecord;
 use crate::analysis::{Culprit, Location, PathStep};
-use crate::verdict::{Kind, Verdict};
+use crate::verdict::{ConfirmedBy, Kind};
 
 /// No line is wider.
 const WIDTH: usize = 100;
@@ -20,6 +21,9 @@ pub fn render(report: &LeakReport) -> String {
     block.line(0, &"-".repeat(WIDTH));
     block.line(0, &format!("MEMORY LEAK: {}", headline(verdict)));
     block.line(2, &numbers(verdict));
+    if let Some(by) = &verdict.evidence.confirmed_by {
+        block.line(2, &confirmation(by));
+    }
     if report.culprits.is_empty() {
         let why = report.evidence.reason.as_deref().unwrap_or("nothing that grew stands out");
         block.line(2, &format!("No culprit named: {why}"));
@@ -45,7 +49,7 @@ pub fn render(report: &LeakReport) -> String {
     block.text
 }
 
-fn headline(verdict: &Verdict) -> String {
+fn headline(verdict: &VerdictRecord) -> String {
     let what = match verdict.kind {
         Kind::Heap => "the heap",
         Kind::External => "external memory (buffers)",
@@ -61,8 +65,16 @@ fn headline(verdict: &Verdict) -> String {
     format!("{what} grows by {rate} a minute{end}")
 }
 
-fn numbers(verdict: &Verdict) -> String {
-    let e = &verdict.evidence;
+fn confirmation(by: &ConfirmedBy) -> String {
+    let rate = bytes(by.growth_bytes_per_second * 60.0);
+    format!(
+        "confirmed by {} looks at the heap: {} grew with the floor, by {rate} a minute",
+        by.captures, by.constructor_name
+    )
+}
+
+fn numbers(verdict: &VerdictRecord) -> String {
+    let e = &verdict.evidence.numbers;
     format!(
         "floor {} -> {} over {} points in {} ({:.0} standard errors, steady {:.0} %)",
         bytes(e.first_floor_bytes as f64),
@@ -228,6 +240,19 @@ mod tests {
         let text = render(&report);
         let line = "  Counts are by class: object ids do not correspond: a session was closed\n";
         assert!(text.contains(line), "{text}");
+    }
+
+    #[test]
+    fn what_looks_confirmed_is_said_to_be() {
+        let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
+        report.verdict.evidence.confirmed_by = Some(ConfirmedBy {
+            constructor_name: "Session".into(),
+            holder: "sessions of Map".into(),
+            captures: 3,
+            growth_bytes_per_second: 1024.0,
+        });
+        let line = "  confirmed by 3 looks at the heap: Session grew with the floor, by 60.0 KB a minute\n";
+        assert!(render(&report).contains(line));
     }
 
     #[test]

@@ -25,6 +25,7 @@
 //! In samples. A window of 120 samples is an hour at the default interval of 30 seconds, and a rehearsal under load that
 //! is sampled each second is judged in minutes, with the patience of minutes.
 
+mod confirm;
 mod detector;
 mod fit;
 mod judge;
@@ -32,6 +33,7 @@ mod shape;
 mod track;
 mod window;
 
+pub use confirm::{Answer, Confirmation, ConfirmedBy, Group, LEAST_LOOKS, Look, MOST_GROUPS, MOST_LOOKS};
 pub use detector::{Detector, FloorDetector};
 
 use serde::{Deserialize, Serialize};

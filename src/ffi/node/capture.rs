@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::background::{Settler, guarded, spawn};
 use super::{error_json, to_napi};
-use crate::analysis::{self, Baseline, Growth, SnapshotSummary, SummaryOptions};
+use crate::analysis::{self, Alive, Baseline, Growth, SnapshotSummary, SummaryOptions};
 use crate::capture::{Capture, Captured};
 use crate::compress::Compression;
 use crate::control::Control;
@@ -21,6 +21,9 @@ use crate::ffi::os::Pipe;
 use crate::ffi::v8::{self, ChunkSink};
 use crate::graph::Graph;
 use crate::product::{Origin, mismatch};
+use crate::report::look;
+use crate::units::UnixMillis;
+use crate::verdict::Look;
 
 /// Chunks between V8 and the consumer: V8 writes slower than they are used, so they hardly ever wait.
 const QUEUE: usize = 16;
@@ -37,6 +40,9 @@ enum Product {
 
 /// Where a finished baseline waits to be used.
 type BaselineSlot = Arc<Mutex<Option<Arc<Baseline>>>>;
+
+/// Where what a suspicion compares waits to be used.
+type LookSlot = Arc<Mutex<Option<Look>>>;
 
 /// What the promise of `finish` gives, as JSON.
 #[derive(Serialize, Default)]
@@ -58,6 +64,13 @@ struct Outcome {
     /// Why the file is there but its analysis is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
+}
+
+/// What outlives a capture besides its answer, and when it was taken.
+struct Slots {
+    baseline: BaselineSlot,
+    look: LookSlot,
+    at: UnixMillis,
 }
 
 /// From V8 to the consumer.
@@ -84,6 +97,7 @@ pub struct NativeCapture {
     control: Arc<Control>,
     product: Option<Product>,
     baseline: BaselineSlot,
+    look: LookSlot,
     pipe: Option<Pipe>,
     /// Set by `close_pipe` where all of the text went through the pipe.
     complete: Arc<AtomicBool>,
@@ -121,6 +135,7 @@ impl NativeCapture {
             control: Arc::default(),
             product: Some(product),
             baseline: BaselineSlot::default(),
+            look: LookSlot::default(),
             pipe: None,
             complete: Arc::default(),
             settlers: None,
@@ -200,6 +215,11 @@ impl NativeCapture {
         self.baseline.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What a suspicion compares, once the capture is finished and was one of growth or a baseline; given once.
+    pub(super) fn take_look(&self) -> Option<Look> {
+        self.look.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Starts the thread that fills the capture with `fill`, analyses it and settles the promise.
     fn consume(&mut self, fill: impl FnOnce(&mut Capture) -> Option<Error> + Send + 'static) -> Result<()> {
         let product = self.product.take().ok_or_else(|| internal("a capture is used once"))?;
@@ -211,7 +231,12 @@ impl NativeCapture {
         {
             return Err(refusal.clone());
         }
-        let (slot, control) = (Arc::clone(&self.baseline), Arc::clone(&self.control));
+        let slots = Slots {
+            baseline: Arc::clone(&self.baseline),
+            look: Arc::clone(&self.look),
+            at: UnixMillis::now(),
+        };
+        let control = Arc::clone(&self.control);
         let (settlers, promised) = channel::<Settler>();
         self.settlers = Some(settlers);
         spawn("heapwarden-snapshot", move || {
@@ -219,7 +244,7 @@ impl NativeCapture {
                 let cause = fill(&mut capture).or_else(|| control.check().err());
                 let captured = capture.finish(cause);
                 let written = matches!(captured.file, Some(Ok(_)));
-                let result = analyse(captured, &product, &slot, &control);
+                let result = analyse(captured, &product, &slots, &control);
                 // Whoever gave the capture up will never be told the name of its file.
                 if let (true, Some(path), Err(cancelled)) = (written, &path, control.check()) {
                     let _ = std::fs::remove_file(path);
@@ -269,7 +294,7 @@ fn read(reader: &mut dyn std::io::Read, capture: &mut Capture) -> Option<Error> 
     }
 }
 
-fn analyse(captured: Captured, product: &Product, slot: &BaselineSlot, control: &Control) -> Result<String> {
+fn analyse(captured: Captured, product: &Product, slots: &Slots, control: &Control) -> Result<String> {
     let mut outcome = Outcome { bytes: captured.bytes, ..Outcome::default() };
     let written = match (captured.file, product) {
         (Some(Err(error)), Product::Growth(_)) => {
@@ -282,7 +307,7 @@ fn analyse(captured: Captured, product: &Product, slot: &BaselineSlot, control: 
         }
     };
     if let Some(graph) = captured.graph {
-        let analysed = graph.and_then(|graph| fill(&mut outcome, graph, product, slot, control));
+        let analysed = graph.and_then(|graph| fill(&mut outcome, graph, product, slots, control));
         match analysed {
             // The file is there and is what was asked for first; the analysis can be made again from it.
             Err(error) if written => outcome.problem = Some(error.to_string()),
@@ -296,7 +321,7 @@ fn fill(
     outcome: &mut Outcome,
     graph: Graph,
     product: &Product,
-    slot: &BaselineSlot,
+    slots: &Slots,
     control: &Control,
 ) -> Result<()> {
     let cancel = control.cancel_flag();
@@ -307,15 +332,21 @@ fn fill(
         }
         Product::Baseline => {
             let baseline = Arc::new(Baseline::of(&graph, cancel)?);
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(baseline);
+            put(&slots.look, look(slots.at, Alive::of(&graph), &[]));
+            put(&slots.baseline, baseline);
         }
         Product::Growth(baseline) => {
             let growth = analysis::growth(baseline, &graph, cancel)?;
+            put(&slots.look, look(slots.at, Alive::of(&graph), &growth.culprits));
             outcome.matched_by_reason = mismatch(growth.matched_by, Origin::SameIsolate);
             outcome.growth = Some(growth);
         }
     }
     Ok(())
+}
+
+fn put<T>(slot: &Mutex<Option<T>>, value: T) {
+    *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
 }
 
 fn internal(message: &str) -> Error {

@@ -16,6 +16,7 @@ use napi_derive::napi;
 use serde::Serialize;
 
 use super::background::in_background;
+use super::capture::NativeCapture;
 use super::{to_json, to_napi};
 use crate::alert::Alert;
 use crate::config::MonitorConfig;
@@ -24,9 +25,10 @@ use crate::ffi::os::{self, Published, process_source};
 use crate::ffi::v8::{self, GcHooks, Interrupter};
 use crate::monitor::Monitor;
 use crate::recording::lines::{self, FORMAT, Header, Millis, VERSION};
-use crate::report::{AtomicFile, SampleRecord};
+use crate::report::{AtomicFile, SampleRecord, VerdictRecord};
 use crate::sample::{Channel, Clock, GcKind, HeapFigures, Probe, ProcessSource, Ticker};
 use crate::units::{Bytes, Micros, UnixMillis};
+use crate::verdict::{Answer, ConfirmedBy};
 
 /// Longest time that a tick waits for the JavaScript thread to publish fresh figures.
 const ANSWER: Duration = Duration::from_millis(100);
@@ -41,7 +43,21 @@ type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 1>;
 #[serde(untagged)]
 enum Event {
     Sample { r#type: &'static str, sample: SampleRecord },
+    Claim { r#type: &'static str, verdict: VerdictRecord },
     Alert(Alert),
+}
+
+impl Event {
+    /// What JavaScript is told of `alert`.
+    fn of(alert: Alert, confirmed_by: Option<&ConfirmedBy>) -> Self {
+        let claim =
+            |r#type, verdict| Self::Claim { r#type, verdict: VerdictRecord::new(verdict, confirmed_by) };
+        match &alert {
+            Alert::Suspect { verdict } => claim("suspect", verdict),
+            Alert::Leak { verdict } => claim("leak", verdict),
+            _ => Self::Alert(alert),
+        }
+    }
 }
 
 /// The part that both threads use.
@@ -77,7 +93,9 @@ impl Core {
             count += 1;
         });
         let sample = Event::Sample { r#type: "sample", sample: SampleRecord::from(&sample) };
-        for event in std::iter::once(sample).chain(alerts.into_iter().flatten().map(Event::Alert)) {
+        let by = monitor.confirmed_by();
+        let alerts = alerts.into_iter().flatten().map(|alert| Event::of(alert, by));
+        for event in std::iter::once(sample).chain(alerts) {
             if outbox.len() == OUTBOX {
                 let oldest = outbox.iter().position(|e| matches!(e, Event::Sample { .. })).unwrap_or(0);
                 outbox.remove(oldest);
@@ -334,8 +352,41 @@ impl NativeMonitor {
     /// The judgement at the last sample: JSON.
     #[napi(catch_unwind)]
     pub fn verdict(&self) -> napi::Result<String> {
-        let verdict = *self.core.lock().monitor.verdict();
-        to_json(&verdict)
+        let state = self.core.lock();
+        let record = VerdictRecord::new(state.monitor.verdict(), state.monitor.confirmed_by());
+        drop(state);
+        to_json(&record)
+    }
+
+    /// The number of the suspicion that wants a look at the heap now; 0 where none does.
+    #[napi(catch_unwind)]
+    pub fn look_wanted(&self) -> u32 {
+        self.core.lock().monitor.look_wanted().unwrap_or(0)
+    }
+
+    /// Takes note that the look is being taken.
+    #[napi(catch_unwind)]
+    pub fn look_begins(&self, number: u32) {
+        self.core.lock().monitor.look_begins(number);
+    }
+
+    /// Takes note that the look cannot be taken, or failed.
+    #[napi(catch_unwind)]
+    pub fn look_refused(&self, number: u32) {
+        self.core.lock().monitor.look_refused(number);
+    }
+
+    /// Holds a finished look against those before: `confirmed`, `not-yet` or `refuted`.
+    #[napi(catch_unwind, ts_return_type = "'confirmed' | 'not-yet' | 'refuted'")]
+    pub fn confirm(&self, number: u32, capture: &NativeCapture) -> napi::Result<&'static str> {
+        let look = capture.take_look().ok_or_else(|| {
+            to_napi(&ErrorKind::Internal { message: "this capture has no look to give".to_owned() }.into())
+        })?;
+        Ok(match self.core.lock().monitor.confirm(number, look, &self.core.probe) {
+            Answer::Confirmed(_) => "confirmed",
+            Answer::NotYet => "not-yet",
+            Answer::Refuted => "refuted",
+        })
     }
 }
 
