@@ -368,6 +368,14 @@ impl Detector for FloorDetector {
             self.suspicion = Some(Suspicion { at: now, kind, finding, top, top_at, stands: true });
         }
 
+        if let Some(suspicion) = &mut self.suspicion {
+            let track = match suspicion.kind {
+                Kind::External => &self.external,
+                Kind::Native => &self.native,
+                _ => &self.heap,
+            };
+            suspicion.follow(now, track.floor());
+        }
         let leaks =
             [(Kind::Heap, &self.heap), (Kind::External, &self.external), (Kind::Native, &self.native)];
         let worst = leaks
