@@ -40,7 +40,7 @@ class WanderingSet extends Part {
 class SessionStore extends Part {
   constructor({ amount, ttl, sweep }) {
     super();
-    Object.assign(this, { amount, ttl, sweep, bins: [], kept: 0, swept: 0, fillS: ttl });
+    Object.assign(this, { amount, ttl, sweep, bins: [], kept: 0, swept: 0, fillS: ttl, straight: true });
     this.binS = Math.max(30, ttl / 200);
   }
 
