@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { cargoCounts, nodeCounts, settle } = require('../scripts/counts');
+const { cargoCounts, nodeCounts, nodeFailures, settle } = require('../scripts/counts');
 const { packageName, wanted } = require('../scripts/nodes');
 const { StepError, run } = require('../scripts/steps');
 
@@ -14,6 +14,18 @@ test('cargo: every binary of a run is summed', () => {
     'test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s',
   ].join('\n');
   assert.deepEqual(cargoCounts(output), { passed: 5, failed: 4 });
+});
+
+test('node: failures are read with their files, from the last list only', () => {
+  const output = [
+    '✖ printed by a test itself (1ms)', '', '✖ failing tests:', '',
+    'test at __test__/a.test.js:2:23', '✖ flaky one (0.316464ms)', '  Error: x', '      at TestContext.<anonymous> (a.test.js:2:131)', '',
+    'test at __test__/b.test.js:99:1', '✖ in a program: (deep) (12.5ms)', '  Error: y', '',
+  ].join('\n');
+  assert.deepEqual(nodeFailures(output), [
+    { file: '__test__/a.test.js', name: 'flaky one' }, { file: '__test__/b.test.js', name: 'in a program: (deep)' },
+  ]);
+  assert.deepEqual(nodeFailures('ℹ fail 0\n'), []);
 });
 
 test('node: the summaries of both reporters are read, and cancelled is failed', () => {

@@ -20,6 +20,16 @@ function nodeCounts(output) {
   return { passed: last.pass, failed: last.fail + last.cancelled };
 }
 
+/** The names of the tests that failed and their files, read from the list that ends the spec reporter's output. */
+function nodeFailures(output) {
+  const list = output.slice(output.lastIndexOf('failing tests:') + 1 || output.length);
+  const failures = [];
+  for (const match of list.matchAll(/^test at (\S+?\.test\.js)\S*\s*\n\s*✖ (.+?)(?: \([\d.]+ms\))?$/gm)) {
+    failures.push({ file: match[1], name: match[2] });
+  }
+  return failures;
+}
+
 /** The counts of a test step given how the runner ended: no test is no success, and neither is a bad exit. */
 function settle(counts, code) {
   if (code !== 0 && counts.failed === 0) {
@@ -29,4 +39,4 @@ function settle(counts, code) {
   return { ...counts, reason: counts.failed > 0 ? `${counts.failed} failed` : undefined };
 }
 
-module.exports = { cargoCounts, nodeCounts, settle };
+module.exports = { cargoCounts, nodeCounts, nodeFailures, settle };

@@ -153,6 +153,7 @@ async function runStep(step) {
     failed = 1;
     reasons.push('nothing was run');
   }
+  reasons.push(...results.flatMap((result) => result.notes ?? []));
   say(`=== ${step.name}: ${failed === 0 ? 'ok' : 'FAILED'} (${seconds(since)})`);
   return { step, passed, failed, reasons, took: seconds(since) };
 }
