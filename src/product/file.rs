@@ -201,9 +201,9 @@ mod tests {
             let Ok(text) = String::from_utf8(text) else { return Ok(()) };
             prop_assume!(text.starts_with('{'));
             let (sparse, whole, _) = both_ways("damaged", &text);
-            // What is wrong inside of what is not read is not seen by either; where it has a quote or a bracket, both refuse it or neither.
-            prop_assert_eq!(sparse.is_ok(), whole.is_ok());
-            if sparse.is_ok() {
+            // What is jumped over is not looked at: a bracket in its place ends the lists there only for who reads them. Nothing
+            // else may differ.
+            if whole.is_ok() {
                 prop_assert_eq!(json!(sparse.ok()), json!(whole.ok()));
             }
         }
