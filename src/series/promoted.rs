@@ -74,3 +74,43 @@ impl Promoted {
         self.iter().map(|c| (c.end, c.freed / c.allocated))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_weighted_by_what_was_allocated() {
+        let mut promoted = Promoted::default();
+        assert_eq!(promoted.rate(), None);
+        promoted.add(1.0, 10.0, 0.0);
+        assert_eq!(promoted.rate(), None, "a cycle in which nothing was allocated says nothing");
+        promoted.add(1.0, 100.0, 1000.0);
+        let one = promoted.rate().expect("a cycle");
+        assert!((one.mean - 0.1).abs() < 1e-12 && (one.deviation - 0.025).abs() < 1e-12, "{one:?}");
+        promoted.add(2.0, 900.0, 3000.0);
+        let two = promoted.rate().expect("cycles");
+        assert!((two.mean - 0.25).abs() < 1e-12, "{two:?}");
+        // 1/4 of the weight 0.15 below the mean, 3/4 of it 0.05 above.
+        assert!((two.deviation - 0.0075f64.sqrt()).abs() < 1e-12, "{two:?}");
+    }
+
+    #[test]
+    fn only_recent_cycles_make_the_rate_and_all_that_are_kept_can_be_looked_up() {
+        let mut promoted = Promoted::default();
+        for i in 0..100 {
+            promoted.add(f64::from(i), if i < 92 { 500.0 } else { 100.0 }, 1000.0);
+        }
+        let rate = promoted.rate().expect("cycles");
+        assert!((rate.mean - 0.1).abs() < 1e-12 && (rate.deviation - 0.01).abs() < 1e-12, "{rate:?}");
+        let ends: Vec<f64> = promoted.closed().map(|c| c.0).collect();
+        assert_eq!(ends, (68..100).map(f64::from).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_collection_that_frees_nothing_is_no_negative_garbage() {
+        let mut promoted = Promoted::default();
+        promoted.add(1.0, -50.0, 100.0);
+        assert_eq!(promoted.rate().map(|r| r.mean), Some(0.0));
+    }
+}

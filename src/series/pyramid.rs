@@ -169,3 +169,68 @@ impl Pyramid {
         level.highest.iter().chain(level.iter()).filter(move |p| p.exact && p.x < until)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn point(x: u64, y: f64, exact: bool) -> Point {
+        Point { x: x as f64, y, exact, major: exact, ..Point::default() }
+    }
+
+    #[test]
+    fn an_exact_floor_beats_a_bound_and_the_lower_of_two_wins() {
+        let (floor, lower, bound) = (point(1, 5.0, true), point(2, 4.0, true), point(3, 1.0, false));
+        assert_eq!(floor.better(bound), floor);
+        assert_eq!(bound.better(floor), floor);
+        assert_eq!(floor.better(lower), lower);
+        assert_eq!(lower.better(floor), lower);
+        let after_gc = Point { major: true, ..point(4, 9.0, true) };
+        let sampled = Point { major: false, ..point(5, 8.0, true) };
+        assert_eq!(sampled.better(after_gc), after_gc);
+    }
+
+    #[test]
+    fn what_left_a_ring_is_remembered_by_its_highest() {
+        let mut pyramid = Pyramid::default();
+        for i in 1..=500 {
+            pyramid.add(point(i, if i == 40 { 1000.0 } else { 10.0 }, true));
+            pyramid.end_sample(i);
+        }
+        let highest = pyramid.before(0, 500.0).map(|p| p.y).fold(0.0, f64::max);
+        assert_eq!(highest, 1000.0);
+    }
+
+    proptest! {
+        /// Against the obvious way: keep everything, cut it into buckets when asked.
+        #[test]
+        fn every_level_is_what_buckets_of_the_whole_history_are(
+            samples in prop::collection::vec(prop::option::weighted(0.7, (0u32..1000, any::<bool>())), 1..700),
+            level in 0usize..5,
+        ) {
+            let mut pyramid = Pyramid::default();
+            let mut all = Vec::new();
+            for (i, sample) in samples.iter().enumerate() {
+                let n = i as u64 + 1;
+                if let Some((y, exact)) = sample {
+                    let p = point(n, f64::from(*y), *exact);
+                    pyramid.add(p);
+                    all.push(p);
+                }
+                pyramid.end_sample(n);
+            }
+            let width = 1u64 << level;
+            let whole = samples.len() as u64 / width;
+            let bucket = |b: u64| all.iter().copied()
+                .filter(|p| (p.x as u64 - 1) / width == b).reduce(Point::better);
+            let mut expected: Vec<Point> = (0..whole).filter_map(bucket).collect();
+            let skip = expected.len().saturating_sub(LENGTH);
+            expected.drain(..skip);
+            let kept: Vec<Point> = pyramid.since(level, 0.0).copied().collect();
+            prop_assert_eq!(kept, expected);
+            prop_assert_eq!(pyramid.tail(level), bucket(whole));
+        }
+    }
+}

@@ -140,3 +140,78 @@ pub fn median(values: &mut [f64]) -> f64 {
     let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     (lower + upper) / 2.0
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ONE: Column = [1.0; MOST];
+
+    fn column(values: impl IntoIterator<Item = f64>) -> Column {
+        let mut column = [0.0; MOST];
+        column.iter_mut().zip(values).for_each(|(to, value)| *to = value);
+        column
+    }
+
+    #[test]
+    fn collinear_columns_are_refused() {
+        let x = column((0..10).map(f64::from));
+        let twice = column((0..10).map(|i| 2.0 * f64::from(i)));
+        assert_eq!(least_squares(&[&ONE, &x, &twice], &x, &ONE, 10), None);
+        assert_eq!(least_squares(&[&ONE, &ONE], &x, &ONE, 10), None);
+    }
+
+    #[test]
+    fn garbage_above_the_line_moves_it_less_than_least_squares_does() {
+        let x = column((0..40).map(|i| f64::from(i) / 40.0));
+        let y = column((0..40).map(|i| 1e6 * f64::from(i) / 40.0 + if i % 9 == 8 { 5e6 } else { 0.0 }));
+        let (weights, _) = robust_weights(&[&ONE, &x], &y, &ONE, 40).expect("a line");
+        let robust = least_squares(&[&ONE, &x], &y, &weights, 40).expect("a line");
+        let plain = least_squares(&[&ONE, &x], &y, &ONE, 40).expect("a line");
+        let error = |fit: &Fit| (fit.beta[0].abs(), (fit.beta[1] - 1e6).abs());
+        assert!(error(&robust).0 < 0.2 * error(&plain).0, "{robust:?} {plain:?}");
+    }
+
+    #[test]
+    fn residuals_that_follow_each_other_are_surer_of_less() {
+        let x = column((0..48).map(|i| f64::from(i) / 48.0));
+        let noise = |i: u32, run: u32| if (i / run).is_multiple_of(2) { 1e5 } else { -1e5 };
+        let t = |run: u32| {
+            let y = column((0..48).map(|i| 1e6 * f64::from(i) / 48.0 + noise(i, run)));
+            let fit = least_squares(&[&ONE, &x], &y, &ONE, 48).expect("a line");
+            let residuals = column((0..48).map(|i| fit.residual(&[&ONE, &x], &y, i)));
+            fit.t(1, &residuals, 1.0)
+        };
+        assert!(t(8) < 0.5 * t(1), "{} {}", t(8), t(1));
+    }
+
+    proptest! {
+        /// Against the closed form of a weighted line.
+        #[test]
+        fn a_line_is_the_textbook_one(
+            points in prop::collection::vec((-1.0f64..1.0, -1e6f64..1e6, 0.1f64..1.0), 3..MOST),
+        ) {
+            let n = points.len();
+            let (x, y) = (column(points.iter().map(|p| p.0)), column(points.iter().map(|p| p.1)));
+            let w = column(points.iter().map(|p| p.2));
+            let sum = |f: &dyn Fn(&(f64, f64, f64)) -> f64| points.iter().map(f).sum::<f64>();
+            let (s, sx, sy) = (sum(&|p| p.2), sum(&|p| p.2 * p.0), sum(&|p| p.2 * p.1));
+            let (sxx, sxy) = (sum(&|p| p.2 * p.0 * p.0), sum(&|p| p.2 * p.0 * p.1));
+            let determinant = s * sxx - sx * sx;
+            prop_assume!(determinant > 1e-3);
+            let slope = (s * sxy - sx * sy) / determinant;
+            let fit = least_squares(&[&ONE, &x], &y, &w, n).expect("a line");
+            prop_assert!((fit.beta[1] - slope).abs() <= 1e-6 * (1.0 + slope.abs()), "{} {}", fit.beta[1], slope);
+        }
+
+        #[test]
+        fn the_median_splits(mut values in prop::collection::vec(-1e9f64..1e9, 1..200)) {
+            let m = median(&mut values);
+            let below = values.iter().filter(|&&v| v < m).count();
+            let above = values.iter().filter(|&&v| v > m).count();
+            prop_assert!(below <= values.len() / 2 && above <= values.len() / 2);
+        }
+    }
+}

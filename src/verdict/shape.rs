@@ -102,3 +102,59 @@ fn one_step(y: &Column, w: &Column, n: usize, least: f64) -> f64 {
     let n = n as f64;
     n * (rss.max(0.0) / n + least * least).ln() + 3.0 * n.ln()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const N: usize = 48;
+    const ROUNDING: f64 = 8192.0;
+
+    /// 20 MB over the window by `shape`, from 0 to 1, with 1 % of noise.
+    fn window(shape: impl Fn(f64) -> f64) -> (Column, Column) {
+        let (mut x, mut y) = ([0.0; MOST], [0.0; MOST]);
+        for i in 0..N {
+            x[i] = i as f64 / (N - 1) as f64;
+            let noise =
+                ((i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as f64 / (1u64 << 24) as f64 - 0.5;
+            y[i] = 1e8 + 2e7 * shape(x[i]) + 4e5 * noise;
+        }
+        (x, y)
+    }
+
+    fn straight(shape: impl Fn(f64) -> f64) -> f64 {
+        let (x, y) = window(shape);
+        straightness(&x, &y, &[1.0; MOST], N, 500.0, ROUNDING)
+    }
+
+    #[test]
+    fn a_line_is_told_from_what_ends() {
+        assert!(straight(|x| x) > 40.0, "{}", straight(|x| x));
+        for tau in [0.1, 0.2, 0.4] {
+            let saturating = straight(|x| 1.0 - (-x / tau).exp());
+            assert!(saturating < 0.0, "{tau}: {saturating}");
+        }
+        assert!(straight(|x| if x > 0.4 { 1.0 } else { 0.0 }) < 0.0, "a step");
+    }
+
+    #[test]
+    fn the_quarters_of_a_line_rise_alike_and_those_of_a_step_do_not() {
+        let (x, y) = window(|x| x);
+        let even = Steps::of(&x, &y, N).expect("it rises");
+        assert!(even.smallest > 0.9 && (even.last - 1.0).abs() < 0.1, "{even:?}");
+        let (x, y) = window(|x| if x > 0.4 { 1.0 } else { 0.0 });
+        let step = Steps::of(&x, &y, N).expect("it rises");
+        assert!(step.smallest < 0.1 && step.last < 0.1, "{step:?}");
+        let (x, y) = window(|x| -x);
+        assert_eq!(Steps::of(&x, &y, N), None, "it falls");
+    }
+
+    #[test]
+    fn growth_slower_than_eight_hours_is_growth() {
+        let (x, y) = window(|x| 1.0 - (-x / 0.45).exp());
+        let w = [1.0; MOST];
+        let short = straightness(&x, &y, &w, N, 500.0, ROUNDING);
+        let long = straightness(&x, &y, &w, N, 50_000.0, ROUNDING);
+        assert!(short < 0.0 && long > short, "{short} {long}");
+    }
+}
