@@ -1,6 +1,7 @@
 //! One kind of memory, watched at all time scales.
 
-use super::judge::{Context, Demands, Finding, judge, suspect};
+use super::demands::Demands;
+use super::judge::{Context, Finding, judge, suspect};
 use super::window::{Window, glance};
 use crate::series::{LEVELS, Point, Pyramid};
 
