@@ -9,6 +9,8 @@ const { disagreements } = require('../bench/rivals/agree');
 const { answer } = require('../bench/rivals/heap-snapshot-tool');
 const { plan } = require('../bench/snapshots/generate');
 const { seeded } = require('../bench/snapshots/random');
+const { picture } = require('../bench/detect/picture');
+const { garwood } = require('../bench/detect/poisson');
 const { leakedBy, quantile, score } = require('../bench/detect/score');
 
 const oracle = () => ({
@@ -98,6 +100,38 @@ test('the scorer counts episodes, finds the first alarm after the onset, and wei
   assert.deepEqual([all.leaks, all.found, all.missed], [2, 1, ['m']]);
   // Found half an hour after the onset, at 18 000 KiB, which came at 10 240 bytes a second.
   assert.deepEqual([all.samplesMedian, all.leakedMBMedian, all.rateDoublingsMedian, all.kindRight], [60, 18_000 / 1024, 0, 1]);
+  // The one that was missed took for ever, and so does the mean of the two in the middle.
+  assert.equal(all.samplesMedianOfAll, null);
+  assert.deepEqual(all.falseAlarmsOf.map(({ id, alarms }) => [id, alarms.length]), [['h', 4], ['l', 1]]);
+  const { all: some } = score([healthy, leak, lost, { ...leak, id: 'n' }], [
+    { id: 'h', t: null, suspects: [alarm(50)] },
+    { id: 'l', t: 5400, suspects: [alarm(60), alarm(4500)], alarms: [alarm(5400)] },
+    { id: 'n', t: 3900, alarms: [alarm(3900)] },
+  ]);
+  assert.deepEqual([some.samplesMedian, some.samplesMedianOfAll], [35, 60]);
+  // Two in 27 hours; then one suspicion 30 samples after the onset, and one alarm after ten that nothing announced.
+  assert.deepEqual([some.suspectsADay, some.hinted, some.hintSamplesMedian], [2 / (27 / 24), 2, 20]);
   assert.equal(leakedBy(leak, 9000), 36_000);
   assert.deepEqual([quantile([], 0.5), quantile([4, 1], 0.5), quantile([1, 2, 3], 0.9)], [null, 2.5, 2.8]);
+});
+
+test("Garwood's interval is the printed one, and holds the count", () => {
+  // Poisson confidence limits at 95 %, as tables print them.
+  for (const [count, low, high] of [[0, 0, 3.689], [1, 0.0253, 5.572], [5, 1.623, 11.668], [20, 12.217, 30.888], [100, 81.364, 121.627]]) {
+    const [a, b] = garwood(count);
+    assert.ok(Math.abs(a - low) < 1e-3 && Math.abs(b - high) < 1e-3, `${count}: ${a} ${b}`);
+  }
+});
+
+test('the picture has a mark for each point, and a place for none', () => {
+  const point = (strictness, falseAlarms, samplesMedianOfAll) => ({ strictness, falseAlarms, healthyHours: 1000, samplesMedianOfAll });
+  const svg = picture([
+    { name: 'a<b', points: [point(0.5, 9, 300), point(1, 0, 700), point(4, 0, null)] },
+    { name: 'other', points: [point(1, 1, 900)] },
+  ]);
+  assert.equal(svg.match(/<circle class="mark/g).length, 3);
+  assert.match(svg, /a&lt;b/);
+  assert.doesNotMatch(svg, /NaN|undefined|Infinity|a<b/);
+  const x = (name) => Number(new RegExp(`cx="([\\d.]+)"[^>]*><title>${name}:`).exec(svg)[1]);
+  assert.ok(x('a&lt;b, strictness 1') < x('other, strictness 1') && x('other, strictness 1') < x('a&lt;b, strictness 0.5'));
 });

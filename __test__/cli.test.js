@@ -61,7 +61,10 @@ test('a leak among traces is called, in each form that is asked for', async (t) 
   const json = await heapwarden(['replay', file, '--json', '--timing']);
   const { traces, timing } = JSON.parse(json.stdout);
   assert.deepEqual(traces.map(({ id, samples }) => [id, samples]), [['leaky', 400], ['healthy', 400]]);
-  assert.deepEqual(Object.keys(timing[0]), ['file', 'updates', 'meanUs', 'p999Us', 'maxUs']);
+  assert.deepEqual(Object.keys(timing[0]), ['file', 'updates', 'meanUs', 'p50Us', 'p99Us', 'p999Us', 'maxUs']);
+
+  const [strict] = VERDICTS((await heapwarden(['replay', file, '--verdicts', '--strictness', '2'])).stdout);
+  assert.ok(strict.t > leaky.t, `${strict.t} after ${leaky.t}`);
 
   const explained = VERDICTS((await heapwarden(['replay', file, '--explain'])).stdout);
   const called = explained.find((change) => change.verdict.status === 'leak');
@@ -122,6 +125,9 @@ test('called in a way that is not understood it is exit code 2, and says how', a
     [['replay', 'a', '--fast'], '--fast'],
     [['replay', 'a', '--json', '--verdicts'], 'expected one of'],
     [['replay', 'a', '--out', ''], '--out: expected a file'],
+    [['replay', 'a', '--strictness', '0.09'], '--strictness: expected a number from 0.1 to 10, found "0.09"'],
+    [['replay', 'a', '--strictness', 'NaN'], '--strictness: expected a number'],
+    [['replay', 'a', '--strictness', ' '], '--strictness: expected a number'],
   ];
   for (const [args, words] of cases) {
     const { code, stdout, stderr } = await heapwarden(args);
@@ -139,7 +145,7 @@ test('help and version are answers', async () => {
   assert.match(help.stdout, /\n {2}replay {2}judges recorded series again\n/);
   const replay = await heapwarden(['replay', '--help']);
   assert.equal(replay.code, 0);
-  for (const option of ['--verdicts', '--json', '--explain', '--timing', '--out', 'Exit codes']) {
+  for (const option of ['--verdicts', '--json', '--explain', '--timing', '--strictness', '--out', 'Exit codes']) {
     assert.ok(replay.stdout.includes(option), option);
   }
 });

@@ -9,6 +9,7 @@ const fs = require('node:fs');
 const { parseArgs } = require('node:util');
 const { replaySeries } = require('../../lib/replay');
 const { verdictOf } = require('../../lib/cli/replay');
+const { garwood } = require('./poisson');
 const { score } = require('./score');
 
 const jsonLines = (text) => text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
@@ -28,6 +29,14 @@ const HEAD = [
   'kind right', 'rate within 2x', 'missed',
 ];
 
+/** The rate, with the interval that holds the true one with 95 % confidence. */
+function falseAlarms({ falseAlarms: count, healthyHours, wallHours }) {
+  const a10k = (n) => (n / healthyHours * 1e4).toFixed(2);
+  const [low, high] = garwood(count);
+  return `false alarms ${count} in ${healthyHours.toFixed(0)} h of a sample every 30 s (${wallHours.toFixed(0)} h of time): `
+    + `${a10k(count)} per 10 000 h [${a10k(low)}, ${a10k(high)}]`;
+}
+
 async function main() {
   const { values, positionals: [traces, labels] } = parseArgs({
     allowPositionals: true,
@@ -43,9 +52,15 @@ async function main() {
   const rows = [row('all', all), ...(values.families ? Object.entries(families).map(([name, s]) => row(name, s)) : [])];
   const table = [HEAD, HEAD.map(() => '---'), ...rows];
   console.log(table.map((cells) => `| ${cells.join(' | ')} |`).join('\n'));
-  const { updates, meanUs, p999Us, maxUs } = answer.timing;
-  console.log(`\n${updates} updates of the detector: mean ${meanUs.toFixed(2)} us, 99.9th percentile ${p999Us.toFixed(1)} us, `
-    + `largest ${maxUs.toFixed(1)} us; ${((user + system) / 1e6).toFixed(2)} s of CPU time in all`);
+  console.log(`\n${falseAlarms(all)}`);
+  for (const { id, family, seconds, alarms } of all.falseAlarmsOf) {
+    console.log(`  ${id} (${family}): ${alarms.map(([t, kind]) => `${kind} at sample ${Math.round(t / seconds)} (${(t / 3600).toFixed(2)} h)`).join(', ')}`);
+  }
+  if (all.leaks > 0) console.log(`a suspicion or an alarm for ${all.hinted} of ${all.leaks} leaks, the first after ${all.hintSamplesMedian?.toFixed(0)} samples (median)`);
+  if (all.suspectsADay !== null) console.log(`${all.suspectsADay.toFixed(2)} suspicions in a healthy day`);
+  const { updates, meanUs, p50Us, p99Us, p999Us, maxUs } = answer.timing;
+  console.log(`${updates} updates of the detector: mean ${meanUs.toFixed(2)} us, median ${p50Us.toFixed(1)} us, 99th percentile `
+    + `${p99Us.toFixed(1)} us, 99.9th ${p999Us.toFixed(1)} us, largest ${maxUs.toFixed(1)} us; ${((user + system) / 1e6).toFixed(2)} s of CPU time in all`);
 }
 
 main().catch((error) => {

@@ -4,7 +4,7 @@
 //
 // Healthy time is that of healthy traces and, of leaky ones, that before the leak begins, counted in hours of a sample every 30 s.
 // Alarms that are at most ten samples apart are one episode, a false one where it is in healthy time. A leak is found by the first
-// alarm after its onset.
+// alarm after its onset. A suspicion is no alarm; it is counted by itself, and what leads to a leak comes no later than its alarm.
 
 const EPISODE_SAMPLES = 10;
 const NOMINAL_SECONDS = 30;
@@ -31,6 +31,13 @@ function leakedBy(label, t) {
   return from[1];
 }
 
+/** The median of `values` and of as many infinite ones as `count` wants; null where that is infinite or of nothing. */
+function medianOfAll(values, count) {
+  const sorted = Float64Array.from(values).sort();
+  const [low, high] = [Math.floor((count - 1) / 2), Math.ceil((count - 1) / 2)];
+  return count === 0 || high >= sorted.length ? null : (sorted[low] + sorted[high]) / 2;
+}
+
 function episodes(alarms, seconds) {
   return alarms.filter(([t], i) => i === 0 || t - alarms[i - 1][0] > EPISODE_SAMPLES * seconds).length;
 }
@@ -41,13 +48,28 @@ function judge(label, verdict) {
   const pace = NOMINAL_SECONDS / seconds;
   const alarms = verdict?.alarms ?? (verdict?.t == null ? [] : [[verdict.t, verdict.kind, verdict.rate]]);
   const base = { id: label.id, family: label.family, leak: label.leak, ambiguous: Boolean(label.ambiguous) };
-  if (!label.leak) return { ...base, healthyHours: label.hours * pace, falseAlarms: episodes(alarms, seconds) };
-  const early = alarms.filter(([t]) => t < label.onset);
-  const result = { ...base, healthyHours: label.onset / 3600 * pace, falseAlarms: episodes(early, seconds), found: null };
+  const end = label.leak ? label.onset : Infinity;
+  const wallHours = label.leak ? label.onset / 3600 : label.hours;
+  const early = alarms.filter(([t]) => t < end);
+  const suspects = verdict?.suspects ?? [];
+  const result = {
+    ...base,
+    seconds,
+    wallHours,
+    healthyHours: wallHours * pace,
+    falseAlarms: episodes(early, seconds),
+    early,
+    suspects: suspects.filter(([t]) => t < end).length,
+    found: null,
+    hinted: null,
+  };
+  if (!label.leak) return result;
   const hit = alarms.find(([t]) => t >= label.onset);
+  const visible = Math.max(label.visible || label.onset, label.onset);
+  const hint = Math.min(...[hit, suspects.find(([t]) => t >= label.onset)].map((first) => first?.[0] ?? Infinity));
+  if (hint < Infinity) result.hinted = Math.max(0, hint - visible) / seconds;
   if (!hit) return result;
   const [t, kind, rate] = hit;
-  const visible = Math.max(label.visible || label.onset, label.onset);
   const leaked = leakedBy(label, t);
   const unseen = visible < t ? leakedBy(label, visible) : 0;
   const trueRate = leaked * 1024 / Math.max(seconds, t - label.onset);
@@ -68,11 +90,17 @@ function summary(results) {
   const leaks = results.filter((r) => r.leak);
   const unclear = results.filter((r) => r.ambiguous && !r.leak);
   const found = leaks.flatMap((r) => (r.found ? [r.found] : []));
+  const hints = leaks.flatMap((r) => (r.hinted === null ? [] : [r.hinted]));
   const of = (key) => found.map((f) => f[key]);
   const share = (count, all) => (all === 0 ? null : count / all);
   return {
     healthyHours: sum(clear.map((r) => r.healthyHours)),
+    wallHours: sum(clear.map((r) => r.wallHours)),
     falseAlarms: sum(clear.map((r) => r.falseAlarms)),
+    falseAlarmsOf: clear.filter((r) => r.falseAlarms > 0).map(({ id, family, seconds, early }) => ({ id, family, seconds, alarms: early })),
+    suspectsADay: share(sum(clear.map((r) => r.suspects)), sum(clear.map((r) => r.healthyHours)) / 24),
+    hinted: hints.length,
+    hintSamplesMedian: quantile(hints, 0.5),
     healthyTraces: healthy.length,
     healthyAlarmed: healthy.filter((r) => r.falseAlarms > 0).length,
     alarmedBeforeOnset: leaks.filter((r) => r.falseAlarms > 0).length,
@@ -82,6 +110,8 @@ function summary(results) {
     found: found.length,
     missed: leaks.filter((r) => !r.found).map((r) => r.id),
     samplesMedian: quantile(of('samples'), 0.5),
+    // One that was missed took for ever, so that a detector cannot become faster by missing those that take long.
+    samplesMedianOfAll: medianOfAll(of('samples'), leaks.length),
     samplesP90: quantile(of('samples'), 0.9),
     leakedMBMedian: quantile(of('leakedMB'), 0.5),
     leakedMBP90: quantile(of('leakedMB'), 0.9),

@@ -18,6 +18,8 @@ traces, one a line (docs/series.md); plain, gzip or zstd, told by its content. "
   --json         everything, as one JSON document: {"traces":[...],"timing":...}
   --explain      one JSON line for each change of a verdict, with its evidence
   --timing       how long the detector took, in microseconds an update (with --json in it, else on stderr)
+  --strictness <n>
+                 asks for n times the growth, straightness and certainty, 0.1 to 10; 1 is what a monitor has (docs/detector.md)
   --out <file>   writes there instead of to the standard output; the file appears whole or not at all
   -h, --help
 
@@ -30,6 +32,7 @@ const options = {
   json: { type: 'boolean' },
   explain: { type: 'boolean' },
   timing: { type: 'boolean' },
+  strictness: { type: 'string', default: '1' },
   out: { type: 'string' },
 };
 
@@ -40,8 +43,13 @@ async function run(values, files, { UsageError, print }) {
   if (forms.length > 1) throw new UsageError(`expected one of --verdicts, --json and --explain, found --${forms.join(' and --')}`);
   if (values.out === '') throw new UsageError('--out: expected a file, found ""');
 
+  const strictness = Number(values.strictness);
+  if (values.strictness.trim() === '' || !(strictness >= 0.1 && strictness <= 10)) {
+    throw new UsageError(`--strictness: expected a number from 0.1 to 10, found "${values.strictness}"`);
+  }
+
   const answers = [];
-  for (const file of files) answers.push(await replayed(file, { explain: values.explain, timing: values.timing }));
+  for (const file of files) answers.push(await replayed(file, { explain: values.explain, timing: values.timing, strictness }));
   const traces = answers.flatMap((answer) => answer.traces);
   const timings = answers.flatMap((answer, i) => (answer.timing ? [{ file: files[i], ...answer.timing }] : []));
   if (values.timing && !values.json) timings.forEach((timing) => process.stderr.write(`${timingText(timing)}\n`));
@@ -87,9 +95,9 @@ function row({ id, t, kind, rate, alarms, samples, verdict }) {
   return `${id}: leak of ${kind} after ${t} s, ${(rate * 60 / 1048576).toFixed(2)} MB a minute${again} (${end})`;
 }
 
-function timingText({ file, updates, meanUs, p999Us, maxUs }) {
+function timingText({ file, updates, meanUs, p50Us, p99Us, p999Us, maxUs }) {
   const us = (n) => `${n.toFixed(2)} us`;
-  return `${file}: ${updates} updates of the detector: mean ${us(meanUs)}, 99.9th percentile ${us(p999Us)}, largest ${us(maxUs)}`;
+  return `${file}: ${updates} updates of the detector: mean ${us(meanUs)}, median ${us(p50Us)}, 99th percentile ${us(p99Us)}, 99.9th percentile ${us(p999Us)}, largest ${us(maxUs)}`;
 }
 
 module.exports = { summary, usage, options, run, verdictOf };

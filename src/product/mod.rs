@@ -61,7 +61,7 @@ pub fn named(name: &str, inputs: usize, settings: &Value) -> Result<Box<dyn Prod
         ("histogram", 1) => Ok(Box::new(summary::Histogram::default())),
         ("paths", 1) => Ok(Box::new(paths::Paths::new(read(settings)?)?)),
         ("diff", 2 | 3) => Ok(diff::of(&read(settings)?, inputs)),
-        ("replay", 1..) => Ok(Box::new(replay::Verdicts::new(read(settings)?))),
+        ("replay", 1..) => Ok(Box::new(replay::Verdicts::new(read(settings)?)?)),
         _ => {
             let expected =
                 "summary, histogram or paths of one snapshot, diff of two or three, or replay".to_owned();

@@ -25,14 +25,25 @@ use lines::{Line, Lines};
 use serde::de::IgnoredAny;
 use trial::{Clock, Trial};
 
-/// What a replay is to tell beside the verdicts.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// Strictness that means anything: beyond it everything or nothing is a leak.
+pub const STRICTNESS: std::ops::RangeInclusive<f64> = 0.1..=10.0;
+
+/// How the detector is to judge, and what a replay is to tell beside the verdicts.
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Settings {
     /// Every change of a verdict, with its evidence.
     pub explain: bool,
     /// How long the detector took.
     pub timing: bool,
+    /// What the detector asks for, as a multiple of what it asks for in production; within [`STRICTNESS`].
+    pub strictness: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { explain: false, timing: false, strictness: 1.0 }
+    }
 }
 
 /// What came of a replay.

@@ -11,7 +11,7 @@ use crate::sample::{
 use crate::units::{Bytes, Micros, UnixMillis};
 use crate::verdict::{Detector, FloorDetector, Kind, Status, Verdict};
 
-const EXPLAIN: Settings = Settings { explain: true, timing: false };
+const EXPLAIN: Settings = Settings { explain: true, timing: false, strictness: 1.0 };
 
 fn replayed(text: &[u8], piece: usize, settings: Settings) -> Result<Answer> {
     let mut replay = Replay::new(settings);

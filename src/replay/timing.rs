@@ -9,7 +9,7 @@ const COLD: u64 = 1000;
 /// Classes of durations: eight to each doubling, up to some minutes.
 const CLASSES: usize = 8 * 40;
 
-/// Durations of updates, in memory of a fixed size. Serialises as `updates`, `meanUs`, `p999Us` and `maxUs`.
+/// Durations of updates, in memory of a fixed size. Serialises as `updates`, `meanUs`, `p50Us`, `p99Us`, `p999Us` and `maxUs`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timing {
     seen: u64,
@@ -88,12 +88,16 @@ impl Serialize for Timing {
         struct Told {
             updates: u64,
             mean_us: f64,
+            p50_us: f64,
+            p99_us: f64,
             p999_us: f64,
             max_us: f64,
         }
         let micros = |nanos: u64| nanos as f64 / 1e3;
         let mean_us = self.sum as f64 / self.count.max(1) as f64 / 1e3;
-        Told { updates: self.count, mean_us, p999_us: micros(self.quantile(0.999)), max_us: micros(self.max) }
+        let of = |share: f64| micros(self.quantile(share));
+        let (p50_us, p99_us, p999_us) = (of(0.5), of(0.99), of(0.999));
+        Told { updates: self.count, mean_us, p50_us, p99_us, p999_us, max_us: micros(self.max) }
             .serialize(serializer)
     }
 }
@@ -122,6 +126,8 @@ mod tests {
         assert_eq!(told["updates"], 10_000);
         assert_eq!(told["maxUs"], 900.0);
         assert_eq!(told["p999Us"], 900.0);
+        let within = |name: &str| (1.0..1.2).contains(&told[name].as_f64().expect("a number"));
+        assert!(within("p50Us") && within("p99Us"), "{told}");
         assert!((told["meanUs"].as_f64().expect("a number") - 2.798).abs() < 1e-9, "{told}");
     }
 }

@@ -111,7 +111,7 @@ impl Trial {
         Self {
             settings,
             clock,
-            detector: Box::new(FloorDetector::default()),
+            detector: Box::new(FloorDetector::with_strictness(settings.strictness)),
             alerter: Alerter::new(None),
             interval: Interval::default(),
             result,
@@ -167,7 +167,7 @@ impl Trial {
     /// Judges anew from here on.
     pub fn restart(&mut self, at: UnixMillis) {
         self.clock.seconds(at);
-        self.detector = Box::new(FloorDetector::default());
+        self.detector = Box::new(FloorDetector::with_strictness(self.settings.strictness));
         self.alerter = Alerter::new(None);
         self.interval = Interval::default();
         self.result.verdict = Verdict::default();

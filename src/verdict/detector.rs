@@ -1,6 +1,7 @@
 //! From readings to a verdict.
 
-use super::judge::{Context, Demands, Finding, WARM_UP};
+use super::demands::Demands;
+use super::judge::{Context, Finding, WARM_UP};
 use super::track::Track;
 use super::window::Garbage;
 use super::{Evidence, Kind, LimitKind, Status, Verdict};
@@ -141,6 +142,15 @@ pub struct FloorDetector {
 
 impl Default for FloorDetector {
     fn default() -> Self {
+        Self::with_strictness(1.0)
+    }
+}
+
+impl FloorDetector {
+    /// A detector that asks for `strictness` times the growth, straightness and certainty: below 1 it calls leaks earlier,
+    /// and more that are none. For measuring where the default lies; a monitor has no such option.
+    pub fn with_strictness(strictness: f64) -> Self {
+        let track = |demands: Demands| Track::new(demands.times(strictness));
         Self {
             samples: 0,
             last_at: UnixMillis(0),
@@ -154,9 +164,9 @@ impl Default for FloorDetector {
             no_garbage: Promoted::default(),
             footprints: [f64::INFINITY; FOOTPRINT_SAMPLES],
             reserved: RecentMost::default(),
-            heap: Track::new(HEAP),
-            external: Track::new(EXTERNAL),
-            native: Track::new(NATIVE),
+            heap: track(HEAP),
+            external: track(EXTERNAL),
+            native: track(NATIVE),
             native_bound: Pyramid::default(),
             in_use: Pyramid::default(),
             suspicion: None,

@@ -337,6 +337,24 @@ proptest! {
     }
 }
 
+/// What is asked for scales, so that a leak waits for the growth that is asked.
+#[test]
+fn a_stricter_detector_calls_later_and_a_laxer_one_sooner() {
+    let called = |detector: FloorDetector| {
+        let mut life = Life { detector, ..Life::new() };
+        life.run(1500, |i| Moment {
+            live: (100.0 + 0.05 * i as f64) * MIB + 0.5 * MIB * noise(i),
+            ..Moment::default()
+        });
+        life.leak().map(|leak| leak.0)
+    };
+    let [lax, default, strict, none] =
+        [0.5, 1.0, 2.0, 10.0].map(|s| called(FloorDetector::with_strictness(s)));
+    assert_eq!(default, called(FloorDetector::default()));
+    assert!(lax.is_some() && lax < default && default < strict, "{lax:?} {default:?} {strict:?}");
+    assert_eq!(none, None);
+}
+
 /// What the memory claim of [`FloorDetector`] and the week of history rest on.
 #[test]
 fn a_series_takes_less_than_64_kib_and_holds_a_week() {

@@ -12,6 +12,7 @@
 //! 7. *Slowing*: growth was not faster before the window; growth with no past must show more.
 //! 8. *Garbage*: major collections show it, within the window or by the next one.
 
+use super::demands::Demands;
 use super::fit::{Column, Fit, MOST, least_squares, median, robust_weights};
 use super::shape::{Steps, straightness};
 use super::window::{Garbage, Window};
@@ -22,9 +23,6 @@ const ONE: Column = [1.0; MOST];
 
 /// Samples at the start of a life that no window reaches into: modules load, code is compiled, caches fill.
 pub const WARM_UP: f64 = 10.0;
-/// Length of window, in samples, that [`Demands::share`] is asked of: an hour at 30 seconds. Over half of it, twice as much
-/// is: working sets move by much in minutes, and by less an hour the longer they are watched.
-const SHARE_SAMPLES: f64 = 120.0;
 /// A day at 30 seconds: shorter windows cannot tell growth from the daily course of the load.
 const DAY: f64 = 2880.0;
 /// Eight hours: a process with few collections in so long a time is idle, and has nothing else to explain growth by.
@@ -43,7 +41,7 @@ const FEW_SURER: f64 = 1.5;
 /// A leak is urgent where the limit is this many samples away ...
 const URGENT_SAMPLES: f64 = 60.0;
 /// ... growth over the window is this share of the process's size, and more of it while the process is young ...
-const URGENT_SHARE: f64 = 0.6;
+pub(super) const URGENT_SHARE: f64 = 0.6;
 const URGENT_YOUNG_FACTOR: f64 = 1.6;
 /// ... and the load has not risen by more than this.
 const URGENT_LIFT: f64 = 1.3;
@@ -76,50 +74,6 @@ const PROVING_BOUND: f64 = 0.35;
 /// Share of the line's growth that they must show.
 const PROVING_GROWTH: f64 = 0.5;
 const CERTAIN_GROWTH: f64 = 0.6;
-
-/// What is asked of one kind of memory.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Demands {
-    /// Growth, in bytes, that is worth a word whatever the size of the process.
-    pub least_bytes: f64,
-    /// Growth over an hour at 30 seconds a sample, as a share of the process's size.
-    pub share: f64,
-    /// The share that is asked of the longest windows.
-    pub least_share: f64,
-    /// Shortest window, in samples.
-    pub least_span: f64,
-    /// Standard errors that the slope must be from 0.
-    pub t: f64,
-    /// How far the window's end must lie above all that was before, as a share of the growth.
-    pub record: f64,
-    /// Schwarz's criterion by which a line must beat a plateau, and that for growth which began within the window.
-    pub straight: f64,
-    pub sudden_straight: f64,
-    /// Whether only major collections leave floors, and points between them hold garbage in proportion to allocation.
-    pub collected: bool,
-    /// Whether growth is certain only once major collections have shown it.
-    pub shown_by_majors: bool,
-}
-
-impl Demands {
-    /// Growth that a window of `span` samples must show in a process of this size.
-    fn least(&self, span: f64, footprint: f64) -> f64 {
-        self.least_bytes.max((self.share * SHARE_SAMPLES / span).max(self.least_share) * footprint)
-    }
-
-    /// What [`suspect`] asks of a window.
-    fn least_suspect(&self, span: f64, footprint: f64) -> f64 {
-        const BYTES: f64 = 0.4;
-        const SHARE: f64 = 0.015;
-        (BYTES * self.least_bytes).max(SHARE * (0.5 * SHARE_SAMPLES / span) * footprint)
-    }
-
-    /// The rise, as [`super::window::glance`] measures it, below which a window needs no look: for a leak, for a suspicion.
-    pub fn least_rise(&self, span: f64, footprint: f64) -> (f64, f64) {
-        let leak = self.least(span, footprint).min(URGENT_SHARE * footprint);
-        (0.3 * leak, 0.5 * self.least_suspect(span, footprint))
-    }
-}
 
 /// Why a window makes no claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -26,6 +26,7 @@
 //! is sampled each second is judged in minutes, with the patience of minutes.
 
 mod confirm;
+mod demands;
 mod detector;
 mod fit;
 mod judge;

@@ -1,13 +1,14 @@
 //! One kind of memory, watched at all time scales.
 
-use super::judge::{Context, Demands, Finding, judge, suspect};
+use super::demands::Demands;
+use super::judge::{Context, Finding, judge, suspect};
 use super::window::{Window, glance};
 use crate::series::{LEVELS, Point, Pyramid};
 
-/// Windows: from 6 samples on, each root two times the one before, to twelve days at 30 seconds.
+/// Windows: from 6 samples on, each root two times the one before, to six days at 30 seconds.
 const WINDOWS: usize = 24;
 const SHORTEST: f64 = 6.0;
-/// Windows that suspicions come from: a quarter of an hour to an hour and a half at 30 seconds.
+/// Windows that suspicions come from: six minutes to an hour and a half at 30 seconds.
 const SUSPICIOUS: std::ops::RangeInclusive<usize> = 2..=10;
 /// A window is judged again when this share of it is new.
 const AGAIN: f64 = 1.0 / 16.0;
