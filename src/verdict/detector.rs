@@ -230,6 +230,14 @@ impl FloorDetector {
         self.heap.add(Point { garbage, exact: false, ..self.point(x, used) });
     }
 
+    /// What a process loads at its start it loads within a minute or so, however often it is looked at; below a second a
+    /// sample, life itself is run faster.
+    fn urgent_warm_up(&self) -> f64 {
+        const SAMPLES: f64 = 3.0;
+        const MS: f64 = 60_000.0;
+        if self.interval_ms < 1000.0 { SAMPLES } else { SAMPLES.max(MS / self.interval_ms) }
+    }
+
     fn footprint(&self) -> f64 {
         self.footprints.iter().copied().fold(f64::INFINITY, f64::min).max(LEAST_FOOTPRINT)
     }
@@ -344,6 +352,7 @@ impl Detector for FloorDetector {
             now,
             footprint: self.footprint(),
             limit: limits.nearest(Kind::Heap).map_or(f64::INFINITY, |l| l.0),
+            urgent_warm_up: self.urgent_warm_up(),
             garbage: Garbage::of(&self.promoted),
             bound: None,
         };

@@ -40,12 +40,12 @@ const FEW_SURER: f64 = 1.5;
 
 /// A leak is urgent where the limit is this many samples away ...
 const URGENT_SAMPLES: f64 = 60.0;
+const URGENT_YOUNG_SAMPLES: f64 = 25.0;
 /// ... growth over the window is this share of the process's size, and more of it while the process is young ...
 pub(super) const URGENT_SHARE: f64 = 0.6;
 const URGENT_YOUNG_FACTOR: f64 = 1.6;
 /// ... and the load has not risen by more than this.
 const URGENT_LIFT: f64 = 1.3;
-const URGENT_WARM_UP: f64 = 3.0;
 
 /// A model with a load term rivals the best one within this difference of Schwarz's criterion.
 const RIVAL: f64 = 6.0;
@@ -161,6 +161,8 @@ pub struct Context<'a> {
     pub footprint: f64,
     /// The level of this memory at which the process ends; infinite where none is known.
     pub limit: f64,
+    /// Samples at the start of a life that no urgent window reaches into.
+    pub urgent_warm_up: f64,
     /// The garbage between major collections.
     pub garbage: Garbage<'a>,
     /// A lower bound of the same memory that does not rise when other memory is given back, where there is one.
@@ -355,11 +357,11 @@ pub fn judge(
     let lift = mean_load / f64::from(points[0].smooth[2]).max(1e-9);
     let samples_left = (context.limit - y[n - 1]).max(KIB) / (growth / span);
     let urgent = proven
-        && samples_left < URGENT_SAMPLES
+        && samples_left < if young { URGENT_YOUNG_SAMPLES } else { URGENT_SAMPLES }
         && lift < URGENT_LIFT
         && n >= if young { 6 } else { 5 }
         && growth > URGENT_SHARE * context.footprint * if young { URGENT_YOUNG_FACTOR } else { 1.0 };
-    if start < if urgent { URGENT_WARM_UP } else { WARM_UP } {
+    if start < if urgent { context.urgent_warm_up } else { WARM_UP } {
         return Err(Refusal::WarmUp);
     }
     let risen = if lift > 1.1 { lift.powi(2).min(6.0) } else { 1.0 };
