@@ -71,7 +71,7 @@ impl Monitor {
 
     /// Takes one sample from what `probe` holds and passes the alerts that follow from it to `alert`.
     ///
-    /// Does not allocate. Costs some microseconds, and up to a millisecond after a major collection.
+    /// Does not allocate. Costs some microseconds.
     pub fn observe(
         &mut self,
         probe: &Probe,
