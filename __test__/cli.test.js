@@ -46,11 +46,12 @@ const VERDICTS = (text) => text.trimEnd().split('\n').map((line) => JSON.parse(l
 test('a leak among traces is called, in each form that is asked for', async (t) => {
   const file = path.join(folder(t), 'traces.jsonl');
   fs.writeFileSync(file, TRACES);
-  const table = await heapwarden(['replay', file]);
+  const table = await heapwarden(['replay', file, '--text']);
   assert.deepEqual([table.code, table.stderr], [0, '']);
   assert.match(table.stdout, /^leaky: leak of heap after \d+ s, 3\.\d\d MB a minute .*\nhealthy: no leak \(400 samples, at the end healthy\)\n$/);
 
   const verdicts = await heapwarden(['replay', file, '--verdicts']);
+  assert.equal((await heapwarden(['replay', file])).stdout, verdicts.stdout, 'what is printed unless something else is asked for');
   const [leaky, healthy] = VERDICTS(verdicts.stdout);
   assert.deepEqual(Object.keys(leaky), ['id', 't', 'kind', 'rate', 'alarms', 'suspects']);
   assert.deepEqual([leaky.id, leaky.kind, leaky.alarms.length], ['leaky', 'heap', 1]);
@@ -145,7 +146,7 @@ test('help and version are answers', async () => {
   assert.match(help.stdout, /\n {2}replay {2}judges recorded series again\n/);
   const replay = await heapwarden(['replay', '--help']);
   assert.equal(replay.code, 0);
-  for (const option of ['--verdicts', '--json', '--explain', '--timing', '--strictness', '--out', 'Exit codes']) {
+  for (const option of ['--verdicts', '--text', '--json', '--explain', '--timing', '--strictness', '--out', 'Exit codes']) {
     assert.ok(replay.stdout.includes(option), option);
   }
 });

@@ -14,7 +14,10 @@ const usage = `heapwarden replay <file...> [options]
 Judges recorded series by the detector that runs in production. A file is what monitor.exportSeries() gives, or columnar
 traces, one a line (docs/series.md); plain, gzip or zstd, told by its content. "-" is the standard input.
 
-  --verdicts     one JSON line a trace: {"id","t","kind","rate","alarms","suspects"}
+Prints one JSON line a trace: {"id","t","kind","rate","alarms","suspects"}, or instead
+
+  --verdicts     the same, said aloud
+  --text         a sentence a trace, for people
   --json         everything, as one JSON document: {"traces":[...],"timing":...}
   --explain      one JSON line for each change of a verdict, with its evidence
   --timing       how long the detector took, in microseconds an update (with --json in it, else on stderr)
@@ -29,6 +32,7 @@ way that is not understood.
 
 const options = {
   verdicts: { type: 'boolean' },
+  text: { type: 'boolean' },
   json: { type: 'boolean' },
   explain: { type: 'boolean' },
   timing: { type: 'boolean' },
@@ -39,8 +43,8 @@ const options = {
 async function run(values, files, { UsageError, print }) {
   if (files.length === 0) throw new UsageError('expected a file to replay, or - for the standard input');
   if (files.filter((file) => file === '-').length > 1) throw new UsageError('expected - once at most');
-  const forms = ['verdicts', 'json', 'explain'].filter((name) => values[name]);
-  if (forms.length > 1) throw new UsageError(`expected one of --verdicts, --json and --explain, found --${forms.join(' and --')}`);
+  const forms = ['verdicts', 'text', 'json', 'explain'].filter((name) => values[name]);
+  if (forms.length > 1) throw new UsageError(`expected one of --verdicts, --text, --json and --explain, found --${forms.join(' and --')}`);
   if (values.out === '') throw new UsageError('--out: expected a file, found ""');
 
   const strictness = Number(values.strictness);
@@ -53,7 +57,7 @@ async function run(values, files, { UsageError, print }) {
   const traces = answers.flatMap((answer) => answer.traces);
   const timings = answers.flatMap((answer, i) => (answer.timing ? [{ file: files[i], ...answer.timing }] : []));
   if (values.timing && !values.json) timings.forEach((timing) => process.stderr.write(`${timingText(timing)}\n`));
-  const text = FORMS[forms[0] ?? 'table'](traces, timings);
+  const text = FORMS[forms[0] ?? 'verdicts'](traces, timings);
   if (values.out === undefined) return print(text);
   try {
     native.writeFileAtomic(path.resolve(values.out), text);
@@ -78,7 +82,7 @@ const FORMS = {
   json: (traces, timings) => `${JSON.stringify(timings.length > 0 ? { traces, timing: timings } : { traces }, null, 2)}\n`,
   verdicts: (traces) => jsonLines(traces.map(verdictOf)),
   explain: (traces) => jsonLines(traces.flatMap(({ id, changes }) => changes.map((change) => ({ id, ...change })))),
-  table: (traces) => traces.map((trace) => `${row(trace)}\n`).join(''),
+  text: (traces) => traces.map((trace) => `${row(trace)}\n`).join(''),
 };
 
 const jsonLines = (values) => values.map((value) => `${JSON.stringify(value)}\n`).join('');
