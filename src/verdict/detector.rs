@@ -2,6 +2,7 @@
 
 use super::demands::Demands;
 use super::judge::{Context, Finding, WARM_UP};
+use super::rise::Rise;
 use super::track::Track;
 use super::window::Garbage;
 use super::{Evidence, Kind, LimitKind, Status, Verdict};
@@ -30,10 +31,8 @@ const LEAST_FOOTPRINT: f64 = 20.0 * MIB;
 const RESERVED_SAMPLES: u32 = 2880;
 /// Samples from one suspicion to the next at the least: a day at 30 seconds.
 const SUSPICION_REST: f64 = 2880.0;
-/// A suspicion stands until there was no new high for this many samples, or for the length of its window ...
-const SUSPICION_STANDS: f64 = 60.0;
-/// ... or until less than this share of its growth is left.
-const SUSPICION_LEFT: f64 = 0.5;
+/// A suspicion stands at least until there was no new high for this many samples.
+const SUSPICION_PATIENCE: f64 = 60.0;
 /// A gap of this many intervals is a machine that slept, not a longer interval.
 const SLEPT: f64 = 10.0;
 /// 97.5 % of a normal distribution lie below this many standard deviations: both sides together leave 95 %.
@@ -93,21 +92,9 @@ struct Suspicion {
     at: f64,
     kind: Kind,
     finding: Finding,
-    /// The highest floor since, when it was reached, and whether the suspicion still stands.
-    top: f64,
-    top_at: f64,
+    rise: Rise,
+    /// Whether it goes on.
     stands: bool,
-}
-
-impl Suspicion {
-    fn follow(&mut self, now: f64, floor: Option<&Point>) {
-        let Finding { first, last, span, .. } = self.finding;
-        if let Some(floor) = floor.filter(|floor| floor.y > self.top) {
-            (self.top, self.top_at) = (floor.y, floor.x);
-        }
-        let lowered = floor.is_some_and(|floor| floor.y < first + SUSPICION_LEFT * (last - first));
-        self.stands &= !lowered && now - self.top_at <= span.max(SUSPICION_STANDS);
-    }
 }
 
 /// Judges by what remains after collections, over windows from minutes to days; [`super`] says what it calls a leak.
@@ -383,8 +370,8 @@ impl Detector for FloorDetector {
         if let Some((kind, finding)) = suspected.into_iter().flatten().next()
             && self.suspicion.is_none_or(|last| now - last.at >= SUSPICION_REST)
         {
-            let (top, top_at) = (finding.last, now);
-            self.suspicion = Some(Suspicion { at: now, kind, finding, top, top_at, stands: true });
+            let rise = Rise { top: finding.last, top_at: now };
+            self.suspicion = Some(Suspicion { at: now, kind, finding, rise, stands: true });
         }
 
         if let Some(suspicion) = &mut self.suspicion {
@@ -393,7 +380,8 @@ impl Detector for FloorDetector {
                 Kind::Native => &self.native,
                 _ => &self.heap,
             };
-            suspicion.follow(now, track.floor());
+            let Suspicion { finding, rise, stands, .. } = suspicion;
+            *stands &= rise.goes_on(finding, track.floor(), now, SUSPICION_PATIENCE);
         }
         let leaks =
             [(Kind::Heap, &self.heap), (Kind::External, &self.external), (Kind::Native, &self.native)];

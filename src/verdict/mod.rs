@@ -30,6 +30,7 @@ mod demands;
 mod detector;
 mod fit;
 mod judge;
+mod rise;
 mod shape;
 mod track;
 mod window;

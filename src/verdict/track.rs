@@ -2,6 +2,7 @@
 
 use super::demands::Demands;
 use super::judge::{Context, Finding, judge, suspect};
+use super::rise::Rise;
 use super::window::{Window, glance};
 use crate::series::{LEVELS, Point, Pyramid};
 
@@ -31,10 +32,8 @@ const AGREES: f64 = 0.6;
 const AWAITED: f64 = 2.0;
 /// A floor that lies below the claimed level by this share of the growth ends it at once.
 const DENIES: f64 = 0.2;
-/// A called leak is over when less than this share of its growth is left ...
-const LEFT: f64 = 0.5;
-/// ... or when there was no new high for the length of its window, and at least this many samples.
-const NO_HIGH: f64 = 120.0;
+/// A called leak is not over before there was no new high for this many samples.
+const PATIENCE: f64 = 120.0;
 /// Windows that may be judged in one update, whatever is due; the others wait for the next. Keeps an update short.
 const JUDGED: usize = 1;
 
@@ -52,9 +51,7 @@ struct Claim {
 #[derive(Debug, Clone, Copy)]
 struct Called {
     finding: Finding,
-    /// The highest level since, and when it was reached.
-    top: f64,
-    top_at: f64,
+    rise: Rise,
 }
 
 /// The floors of one kind of memory, and what they prove.
@@ -160,19 +157,17 @@ impl Track {
             // The longer window has the better rate.
             Some(called) if finding.span >= called.finding.span => called.finding = finding,
             Some(_) => {}
-            None => self.called = Some(Called { finding, top: finding.last.max(newest.y), top_at: newest.x }),
+            None => {
+                let rise = Rise { top: finding.last.max(newest.y), top_at: newest.x };
+                self.called = Some(Called { finding, rise });
+            }
         }
     }
 
     /// Whether a called leak is over.
     fn follow(&mut self, point: Point) {
-        let Some(Called { finding, top, top_at }) = &mut self.called else { return };
-        if point.y > *top {
-            (*top, *top_at) = (point.y, point.x);
-        }
-        let lowered = point.y < finding.first + LEFT * (finding.last - finding.first);
-        let stands_still = point.x - *top_at > finding.span.max(NO_HIGH);
-        if lowered || stands_still {
+        let Some(Called { finding, rise }) = &mut self.called else { return };
+        if !rise.goes_on(finding, Some(&point), point.x, PATIENCE) {
             self.called = None;
             self.claims = [None; WINDOWS];
         }
