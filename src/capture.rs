@@ -1,11 +1,8 @@
 //! One pass over a snapshot as it is written: the same chunks go to the file and to the parser.
 
-use std::path::Path;
-
-use crate::compress::Compression;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::report::AtomicFile;
+use crate::report::Content;
 use crate::snapshot::SnapshotParser;
 
 /// A snapshot on its way to a file, to a graph, or to both.
@@ -13,7 +10,7 @@ use crate::snapshot::SnapshotParser;
 /// The two do not depend on each other: a full disk does not cost the graph, and text that the parser refuses is still
 /// written. Memory: the graph that grows, and nothing else.
 pub struct Capture {
-    file: Option<Result<AtomicFile>>,
+    file: Option<Result<Content>>,
     parser: Option<Result<SnapshotParser>>,
     bytes: u64,
 }
@@ -22,25 +19,16 @@ pub struct Capture {
 pub struct Captured {
     /// Length of the snapshot's text.
     pub bytes: u64,
-    /// The length of the file, compressed as it is, that is there under its name; nothing where none was wanted.
+    /// The length of the file, compressed as it is, that is complete but for its name; nothing where none was wanted.
     pub file: Option<Result<u64>>,
     /// The graph, or where the text went wrong; nothing where none was wanted.
     pub graph: Option<Result<Graph>>,
 }
 
 impl Capture {
-    /// A capture into the file at `path`, if any, and into a graph, if `parse`.
-    pub fn new(path: Option<&Path>, compression: Option<Compression>, parse: bool) -> Self {
-        Self {
-            file: path.map(|path| AtomicFile::compressed(path, compression)),
-            parser: parse.then(|| Ok(SnapshotParser::new())),
-            bytes: 0,
-        }
-    }
-
-    /// Why the file could not even be started, if so: known before the first chunk, so that nobody is stopped for it.
-    pub fn refusal(&self) -> Option<&Error> {
-        self.file.as_ref()?.as_ref().err()
+    /// A capture into `file`, if there is to be one, and into a graph, if `parse`.
+    pub fn new(file: Option<Result<Content>>, parse: bool) -> Self {
+        Self { file, parser: parse.then(|| Ok(SnapshotParser::new())), bytes: 0 }
     }
 
     /// Takes the next chunk, of any size; `false` where nothing is left that could use it.
@@ -58,7 +46,7 @@ impl Capture {
             let file = file?;
             match cause {
                 Some(cause) => Err(cause),
-                None => file.commit(),
+                None => file.finish(),
             }
         });
         Captured { bytes: self.bytes, file, graph }
@@ -81,33 +69,43 @@ fn step<T>(output: &mut Option<Result<T>>, next: impl FnOnce(&mut T) -> Result<(
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
+    use crate::report::Reserved;
+
+    fn place(name: &str) -> (std::path::PathBuf, Reserved) {
+        let path = std::env::temp_dir().join(format!("heapwarden-capture-{name}-{}", std::process::id()));
+        let reserved = Reserved::create(&path).expect("a place");
+        (path, reserved)
+    }
 
     #[test]
     fn text_that_is_no_snapshot_is_still_written() {
-        let path = std::env::temp_dir().join(format!("heapwarden-capture-{}", std::process::id()));
-        let mut capture = Capture::new(Some(&path), None, true);
+        let (path, place) = place("odd");
+        let mut capture = Capture::new(Some(place.content(None)), true);
         assert!(capture.feed(b"[1, 2") && capture.feed(b", 3]"));
         let captured = capture.finish(None);
         assert_eq!((captured.bytes, captured.file), (9, Some(Ok(9))));
         assert!(captured.graph.is_some_and(|graph| graph.is_err()));
+        place.publish().expect("published");
         assert_eq!(std::fs::read(&path).expect("written"), b"[1, 2, 3]");
         std::fs::remove_file(&path).expect("removed");
     }
 
     #[test]
-    fn a_text_that_was_cut_leaves_no_file() {
-        let path = std::env::temp_dir().join(format!("heapwarden-capture-cut-{}", std::process::id()));
-        let mut capture = Capture::new(Some(&path), None, false);
+    fn a_text_that_was_cut_is_no_file() {
+        let (path, place) = place("cut");
+        let mut capture = Capture::new(Some(place.content(None)), false);
         assert!(capture.feed(b"{"));
         let captured = capture.finish(Some(ErrorKind::Cancelled.into()));
         assert_eq!(captured.file, Some(Err(ErrorKind::Cancelled.into())));
+        drop(place);
         assert!(captured.graph.is_none() && !path.exists());
     }
 
     #[test]
     fn a_capture_that_can_use_nothing_says_so() {
-        let mut capture = Capture::new(Some(Path::new("/dev/null/x")), None, false);
-        assert!(capture.refusal().is_some() && !capture.feed(b"{"));
-        assert!(matches!(capture.finish(None).file, Some(Err(_))));
+        let refused = || ErrorKind::Unsupported { feature: "files", reason: "a test".into() }.into();
+        let mut capture = Capture::new(Some(Err(refused())), false);
+        assert!(!capture.feed(b"{"));
+        assert_eq!(capture.finish(None).file, Some(Err(refused())));
     }
 }

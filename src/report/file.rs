@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,13 +11,25 @@ use crate::error::{Error, Result};
 /// A file that is written under a temporary name beside its place, and gets its own name when it is complete.
 ///
 /// Readable by its owner alone (0600): heap contents are secrets. Dropped without [`AtomicFile::commit`], it leaves
-/// nothing behind. An existing file of that name is replaced. May be compressed as it is written.
+/// nothing behind. An existing file of that name is replaced.
 pub struct AtomicFile {
+    content: Content,
+    place: Reserved,
+}
+
+/// A place for a file: an empty one under a temporary name. Dropped without [`Reserved::publish`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct Reserved {
     /// Nothing only while the file is closed for good.
-    encoder: Option<Encoder<Counted>>,
+    file: Option<File>,
     temporary: PathBuf,
     path: PathBuf,
-    committed: bool,
+}
+
+/// What is written into a [`Reserved`] file, by this process or by a clone of it. May be compressed as it is written.
+pub struct Content {
+    encoder: Encoder<Counted>,
+    temporary: PathBuf,
 }
 
 /// A file, and how many bytes went into it.
@@ -41,11 +53,26 @@ impl Write for Counted {
 impl AtomicFile {
     /// Starts the file that will be at `path`; folders that are missing on the way are created (0700).
     pub fn create(path: &Path) -> Result<Self> {
-        Self::compressed(path, None)
+        let place = Reserved::create(path)?;
+        Ok(Self { content: place.content(None)?, place })
     }
 
-    /// The same, with its content compressed.
-    pub fn compressed(path: &Path, compression: Option<Compression>) -> Result<Self> {
+    /// Writes all of `bytes`.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.content.write(bytes)
+    }
+
+    /// Brings the content to the disk and gives the file its name; gives its length in bytes.
+    pub fn commit(self) -> Result<u64> {
+        let bytes = self.content.finish()?;
+        self.place.publish()?;
+        Ok(bytes)
+    }
+}
+
+impl Reserved {
+    /// A place for the file that will be at `path`; folders that are missing on the way are created (0700).
+    pub fn create(path: &Path) -> Result<Self> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         create_folder(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
@@ -61,43 +88,64 @@ impl AtomicFile {
             let opened = options.open(&temporary);
             (temporary, opened)
         })?;
-        let mut created = Self { encoder: None, temporary, path: path.to_path_buf(), committed: false };
-        let encoder = Encoder::new(Counted { file, bytes: 0 }, compression);
-        created.encoder = Some(encoder.map_err(|e| Error::io("compress", path, &e))?);
-        Ok(created)
+        Ok(Self { file: Some(file), temporary, path: path.to_path_buf() })
     }
 
-    /// Writes all of `bytes`.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let Some(encoder) = &mut self.encoder else { return Ok(()) };
-        encoder.write_all(bytes).map_err(|e| Error::io("write", &self.temporary, &e))
+    /// What is to be written there, compressed if so; from the start, whatever was written before.
+    pub fn content(&self, compression: Option<Compression>) -> Result<Content> {
+        let fail = |operation| move |e: std::io::Error| Error::io(operation, &self.temporary, &e);
+        let Some(file) = &self.file else { return Err(fail("open")(ErrorKind::NotFound.into())) };
+        let mut file = file.try_clone().map_err(fail("open"))?;
+        file.set_len(0).and_then(|()| file.rewind()).map_err(fail("write"))?;
+        let encoder = Encoder::new(Counted { file, bytes: 0 }, compression).map_err(fail("compress"))?;
+        Ok(Content { encoder, temporary: self.temporary.clone() })
     }
 
-    /// Brings the content to the disk and gives the file its name; gives its length in bytes.
-    pub fn commit(mut self) -> Result<u64> {
-        let Some(encoder) = self.encoder.take() else { return Ok(0) };
-        let Counted { file, bytes } =
-            encoder.finish().map_err(|e| Error::io("write", &self.temporary, &e))?;
-        file.sync_all().map_err(|e| Error::io("sync", &self.temporary, &e))?;
-        std::fs::rename(&self.temporary, &self.path).map_err(|e| Error::io("rename", &self.path, &e))?;
-        self.committed = true;
+    /// The open file, for a clone to keep.
+    #[cfg(unix)]
+    pub fn descriptor(&self) -> Option<std::os::fd::RawFd> {
+        self.file.as_ref().map(std::os::fd::AsRawFd::as_raw_fd)
+    }
+
+    /// Gives the file its name, once its content is complete.
+    pub fn publish(mut self) -> Result<()> {
+        // Closed first, here as in `drop`: some systems neither rename nor remove what is open.
+        self.file = None;
+        let renamed = std::fs::rename(&self.temporary, &self.path);
+        if renamed.is_err() {
+            let _ = std::fs::remove_file(&self.temporary);
+        }
+        renamed.map_err(|e| Error::io("rename", &self.path, &e))?;
         // The name itself must reach the disk too; a file system that cannot sync a folder has other ways.
         if let Some(folder) = self.path.parent()
             && let Ok(folder) = File::open(folder)
         {
             let _ = folder.sync_all();
         }
-        Ok(bytes)
+        Ok(())
     }
 }
 
-impl Drop for AtomicFile {
+impl Drop for Reserved {
     fn drop(&mut self) {
-        if !self.committed {
-            // Closed first: some systems do not remove what is open.
-            self.encoder = None;
+        if self.file.take().is_some() {
             let _ = std::fs::remove_file(&self.temporary);
         }
+    }
+}
+
+impl Content {
+    /// Writes all of `bytes`.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.encoder.write_all(bytes).map_err(|e| Error::io("write", &self.temporary, &e))
+    }
+
+    /// Brings the content to the disk; gives its length in bytes.
+    pub fn finish(self) -> Result<u64> {
+        let Counted { file, bytes } =
+            self.encoder.finish().map_err(|e| Error::io("write", &self.temporary, &e))?;
+        file.sync_all().map_err(|e| Error::io("sync", &self.temporary, &e))?;
+        Ok(bytes)
     }
 }
 
@@ -177,9 +225,17 @@ mod tests {
         for compression in [Compression::Gzip, Compression::Zstd] {
             let name = format!("heapwarden-file-{}-{}", compression.name(), std::process::id());
             let path = std::env::temp_dir().join(name);
-            let mut file = AtomicFile::compressed(&path, Some(compression)).expect("created");
-            text.chunks(999).for_each(|chunk| file.write(chunk).expect("written"));
-            let length = file.commit().expect("committed");
+            let place = Reserved::create(&path).expect("created");
+            let mut given_up = place.content(None).expect("open");
+            given_up
+                .write(b"an attempt that came to nothing, and was longer than what comes after it")
+                .expect("written");
+            drop(given_up);
+            let mut content = place.content(Some(compression)).expect("open");
+            text.chunks(999).for_each(|chunk| content.write(chunk).expect("written"));
+            let length = content.finish().expect("finished");
+            assert!(!path.exists());
+            place.publish().expect("published");
             let stored = std::fs::read(&path).expect("readable");
             std::fs::remove_file(&path).expect("removed");
             assert_eq!(stored.len() as u64, length);

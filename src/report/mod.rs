@@ -7,7 +7,7 @@ mod sample;
 mod text;
 mod verdict;
 
-pub use file::{AtomicFile, fresh};
+pub use file::{AtomicFile, Content, Reserved, fresh};
 pub use leak::{EvidenceNote, LeakReport, SCHEMA_VERSION};
 pub use look::look;
 pub use sample::{GcRecord, SampleRecord};
