@@ -104,6 +104,25 @@ pub enum ErrorKind {
         /// Why not.
         reason: String,
     },
+    /// The clone of the process that took the snapshot came to grief. The offset is one in what it said.
+    Clone {
+        /// How.
+        reason: String,
+    },
+    /// Something went wrong in the clone of the process, as it told itself.
+    InClone {
+        /// The `error.code` that it had there.
+        code: &'static str,
+        /// What it said there.
+        message: String,
+    },
+    /// There is too little memory for looking at the heap.
+    NoRoom {
+        /// For what, and by how much.
+        reason: String,
+    },
+    /// The process is being looked at, and another request waits already.
+    Busy,
     /// The caller gave up before the work was done.
     Cancelled,
     /// A defect of Heapwarden itself; please report it.
@@ -130,11 +149,36 @@ impl ErrorKind {
             Self::Io { .. } => "HEAPWARDEN_ERR_IO",
             Self::InvalidArg { .. } => "HEAPWARDEN_ERR_INVALID_ARG",
             Self::Unsupported { .. } => "HEAPWARDEN_ERR_UNSUPPORTED",
+            Self::Clone { .. } => "HEAPWARDEN_ERR_CLONE",
+            Self::InClone { code, .. } => code,
+            Self::NoRoom { .. } => "HEAPWARDEN_ERR_NO_ROOM",
+            Self::Busy => "HEAPWARDEN_ERR_BUSY",
             Self::Cancelled => "HEAPWARDEN_ERR_CANCELLED",
             Self::Internal { .. } => "HEAPWARDEN_ERR_INTERNAL",
         }
     }
 }
+
+/// Every code that an error in a clone may have.
+const CODES: [&str; 17] = [
+    "HEAPWARDEN_ERR_SNAPSHOT_TRUNCATED",
+    "HEAPWARDEN_ERR_SNAPSHOT_SYNTAX",
+    "HEAPWARDEN_ERR_SNAPSHOT_SCHEMA",
+    "HEAPWARDEN_ERR_SNAPSHOT_COUNT",
+    "HEAPWARDEN_ERR_SNAPSHOT_INDEX",
+    "HEAPWARDEN_ERR_SNAPSHOT_LIMIT",
+    "HEAPWARDEN_ERR_SERIES",
+    "HEAPWARDEN_ERR_COMPRESSION_TRUNCATED",
+    "HEAPWARDEN_ERR_COMPRESSION_CORRUPT",
+    "HEAPWARDEN_ERR_OUT_OF_MEMORY",
+    "HEAPWARDEN_ERR_IO",
+    "HEAPWARDEN_ERR_INVALID_ARG",
+    "HEAPWARDEN_ERR_UNSUPPORTED",
+    "HEAPWARDEN_ERR_CLONE",
+    "HEAPWARDEN_ERR_NO_ROOM",
+    "HEAPWARDEN_ERR_CANCELLED",
+    "HEAPWARDEN_ERR_INTERNAL",
+];
 
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -179,6 +223,13 @@ impl fmt::Display for ErrorKind {
             Self::Unsupported { feature, reason } => {
                 write!(f, "{feature} is not available here: {reason}")
             }
+            Self::Clone { reason } => write!(f, "the clone of the process gave no result: {reason}"),
+            Self::InClone { message, .. } => f.write_str(message),
+            Self::NoRoom { reason } => write!(f, "too little memory: {reason}"),
+            Self::Busy => write!(
+                f,
+                "the heap is being looked at, and another request waits already: expected at most two at a time, found three"
+            ),
             Self::Cancelled => write!(f, "cancelled"),
             Self::Internal { message } => write!(f, "internal error: {message}"),
         }
@@ -206,6 +257,12 @@ impl Error {
     /// An operating-system error on `path`.
     pub fn io(operation: &'static str, path: &Path, error: &std::io::Error) -> Self {
         Self::new(ErrorKind::Io { operation, path: path.to_path_buf(), message: error.to_string() })
+    }
+
+    /// The error that a clone told of: its code, its message (the place in the input included), and nothing else.
+    pub fn in_clone(code: &str, message: &str) -> Self {
+        let code = CODES.iter().find(|known| **known == code).unwrap_or(&"HEAPWARDEN_ERR_CLONE");
+        Self::new(ErrorKind::InClone { code, message: message.to_owned() })
     }
 
     /// What went wrong.

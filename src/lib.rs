@@ -17,6 +17,7 @@
 pub mod alert;
 pub mod analysis;
 pub mod capture;
+pub mod clone;
 pub mod compress;
 pub mod config;
 pub mod control;

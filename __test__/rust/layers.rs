@@ -33,6 +33,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("recorder", &["sample", "verdict"]),
     // One snapshot on its way to a file and to a graph.
     ("capture", &["snapshot", "graph", "report", "compress"]),
+    // What is decided and said about a clone of the process.
+    ("clone", &[]),
     // Snapshots and recordings on their way to an answer.
     ("product", &["snapshot", "graph", "analysis", "replay"]),
     ("monitor", CORE),
@@ -68,6 +70,7 @@ const CORE_AND_MONITOR: &[&str] = &[
     "monitor",
     "compress",
     "product",
+    "clone",
 ];
 
 /// Where `unsafe` may be: at the border, and where vector registers are loaded and stored.
