@@ -1,77 +1,36 @@
 //! One heap snapshot of this isolate: from V8 to a file, a summary, a baseline or the growth since one.
 
+#[cfg(target_os = "linux")]
+mod cloned;
+mod product;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use napi::bindgen_prelude::{Env, Object};
 use napi_derive::napi;
-use serde::Serialize;
 
 use super::background::{Settler, guarded, spawn};
-use super::{error_json, to_napi};
-use crate::analysis::{self, Alive, Baseline, Growth, SnapshotSummary, SummaryOptions};
-use crate::capture::{Capture, Captured};
+use super::to_napi;
+use crate::analysis::Baseline;
+use crate::capture::Capture;
 use crate::compress::Compression;
 use crate::control::Control;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ffi::os::Pipe;
 use crate::ffi::v8::{self, ChunkSink};
-use crate::graph::Graph;
-use crate::product::{Origin, mismatch};
-use crate::report::look;
-use crate::units::UnixMillis;
+use crate::report::Reserved;
+use crate::units::{Bytes, UnixMillis};
 use crate::verdict::Look;
+use product::{Product, Slot, Slots, analyse, internal};
 
 /// Chunks between V8 and the consumer: V8 writes slower than they are used, so they hardly ever wait.
 const QUEUE: usize = 16;
 /// Read at a time from a pipe.
 const READ_BYTES: usize = 256 * 1024;
-
-/// What is to come of the snapshot besides its file.
-enum Product {
-    File,
-    Summary,
-    Baseline,
-    Growth(Arc<Baseline>),
-}
-
-/// Where a finished baseline waits to be used.
-type BaselineSlot = Arc<Mutex<Option<Arc<Baseline>>>>;
-
-/// Where what a suspicion compares waits to be used.
-type LookSlot = Arc<Mutex<Option<Look>>>;
-
-/// What the promise of `finish` gives, as JSON.
-#[derive(Serialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct Outcome {
-    bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file_bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary: Option<SnapshotSummary>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    growth: Option<Growth>,
-    /// Why the growth does not go by object ids.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    matched_by_reason: Option<&'static str>,
-    /// Why the growth is there but its file is not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file_error: Option<serde_json::Value>,
-    /// Why the file is there but its analysis is not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
-}
-
-/// What outlives a capture besides its answer, and when it was taken.
-struct Slots {
-    baseline: BaselineSlot,
-    look: LookSlot,
-    at: UnixMillis,
-}
 
 /// From V8 to the consumer.
 enum Message {
@@ -96,12 +55,44 @@ pub struct NativeCapture {
     compression: Option<Compression>,
     control: Arc<Control>,
     product: Option<Product>,
-    baseline: BaselineSlot,
-    look: LookSlot,
+    baseline: Slot<Arc<Baseline>>,
+    look: Slot<Look>,
     pipe: Option<Pipe>,
     /// Set by `close_pipe` where all of the text went through the pipe.
     complete: Arc<AtomicBool>,
     settlers: Option<Sender<Settler>>,
+    /// Where the file will be, once that was tried.
+    place: Option<Result<Reserved>>,
+    #[cfg(target_os = "linux")]
+    request: u64,
+    #[cfg(target_os = "linux")]
+    turn: Option<cloned::Turn>,
+}
+
+/// How a clone is to be made.
+#[napi(object)]
+pub struct CloneOptions {
+    /// When it has to be done.
+    pub deadline_ms: f64,
+    /// What it may take for itself.
+    pub memory_bytes: f64,
+    /// Used on the heap.
+    pub heap_bytes: f64,
+    /// How long this thread may be held up for others to fall asleep.
+    pub patience_ms: f64,
+    /// Whether to go on where they do not.
+    pub insist: bool,
+    /// Whether V8 has to be told to make line ends known.
+    pub line_ends: bool,
+}
+
+/// What became of an attempt to make a clone: one of these.
+#[napi(object)]
+pub struct CloneAttempt {
+    /// There is one: how long this thread stood still.
+    pub pause_ms: Option<f64>,
+    /// It is another's turn: when to ask again.
+    pub wait_ms: Option<f64>,
 }
 
 #[napi]
@@ -134,11 +125,16 @@ impl NativeCapture {
             compression: compression.as_deref().and_then(Compression::named),
             control: Arc::default(),
             product: Some(product),
-            baseline: BaselineSlot::default(),
-            look: LookSlot::default(),
+            baseline: Slot::default(),
+            look: Slot::default(),
             pipe: None,
             complete: Arc::default(),
             settlers: None,
+            place: None,
+            #[cfg(target_os = "linux")]
+            request: cloned::Turn::request(),
+            #[cfg(target_os = "linux")]
+            turn: None,
         })
     }
 
@@ -159,6 +155,14 @@ impl NativeCapture {
             let _ = feed.0.send(Message::End);
         }
         Ok(started.elapsed().as_secs_f64() * 1e3)
+    }
+
+    /// Clones the process to take the snapshot there. Neither a pause nor a time to wait: other threads are at work, and it is the
+    /// caller's turn until it asks again or drops the capture.
+    #[napi(catch_unwind)]
+    #[cfg(target_os = "linux")]
+    pub fn take_clone(&mut self, options: CloneOptions) -> napi::Result<CloneAttempt> {
+        self.cloned(&options).map_err(|e| to_napi(&e))
     }
 
     /// Makes a path in `folder` for `v8.writeHeapSnapshot`, read while it is written.
@@ -209,6 +213,71 @@ impl NativeCapture {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl NativeCapture {
+    fn cloned(&mut self, options: &CloneOptions) -> Result<CloneAttempt> {
+        use crate::ffi::os::clone::{Attempt, Limits, attempt};
+        use std::time::Duration;
+
+        let unsupported = || ErrorKind::Unsupported {
+            feature: "takeClone",
+            reason: "the bridge to V8 is not available".into(),
+        };
+        let bridge = v8::bridge().ok();
+        let (bridge, isolate) =
+            bridge.and_then(|b| Some((b, b.current_isolate()?))).ok_or_else(unsupported)?;
+        let functions = bridge.snapshots.as_ref().ok_or_else(unsupported)?;
+        if self.turn.is_none() {
+            match cloned::Turn::ask(self.request)? {
+                Ok(turn) => self.turn = Some(turn),
+                Err(time) => {
+                    return Ok(CloneAttempt { pause_ms: None, wait_ms: Some(time.as_secs_f64() * 1e3) });
+                }
+            }
+        }
+        let product = self.product.clone().ok_or_else(|| internal("a capture is used once"))?;
+        if self.place.is_none() {
+            self.place = self.reserve(&product)?;
+        }
+        let slots = self.slots();
+        let (file, compression, line_ends) = (self.place.as_ref(), self.compression, options.line_ends);
+        let task = cloned::Task { product: &product, file, compression, slots: &slots, line_ends };
+        let duration = |ms: f64| Duration::try_from_secs_f64(ms / 1e3).unwrap_or(Duration::MAX);
+        let limits = Limits {
+            deadline: duration(options.deadline_ms),
+            memory: Bytes(options.memory_bytes as u64),
+            patience: duration(options.patience_ms),
+            insist: options.insist,
+        };
+        let made = attempt(bridge.address(), &task.keep(), &limits, |out| task.run(functions, isolate, out))?;
+        let Attempt::Made(watch, pause) = made else {
+            return Ok(CloneAttempt { pause_ms: None, wait_ms: None });
+        };
+        self.product = None;
+        let (place, mut turn) = (self.place.take(), self.turn.take());
+        if let Some(turn) = &mut turn {
+            turn.pause = pause;
+        }
+        let (control, heap) = (Arc::clone(&self.control), Bytes(options.heap_bytes as u64));
+        let (settlers, promised) = channel::<Settler>();
+        self.settlers = Some(settlers);
+        spawn("heapwarden-clone", move || {
+            let result = guarded(|| cloned::hear(watch, place, &slots, heap, &control));
+            // Whoever is told of the result may ask for the next.
+            drop(turn);
+            settle(&promised, result);
+        })?;
+        Ok(CloneAttempt { pause_ms: Some(pause.as_secs_f64() * 1e3), wait_ms: None })
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for NativeCapture {
+    fn drop(&mut self) {
+        cloned::Turn::leave(self.request);
+    }
+}
+
 impl NativeCapture {
     /// The baseline that this capture took, once it is finished.
     fn taken(&self) -> Option<Arc<Baseline>> {
@@ -220,22 +289,28 @@ impl NativeCapture {
         self.look.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    fn slots(&self) -> Slots {
+        Slots { baseline: Arc::clone(&self.baseline), look: Arc::clone(&self.look), at: UnixMillis::now() }
+    }
+
+    /// The place of the file, if there is to be one. One that cannot be is an error, known before anybody is stopped for it, unless the
+    /// growth is wanted for its own sake and the file only beside it.
+    fn reserve(&mut self, product: &Product) -> Result<Option<Result<Reserved>>> {
+        let place = self.path.take().map(|path| Reserved::create(&path));
+        match place {
+            Some(Err(refusal)) if !matches!(product, Product::Growth(_)) => Err(refusal),
+            place => Ok(place),
+        }
+    }
+
     /// Starts the thread that fills the capture with `fill`, analyses it and settles the promise.
     fn consume(&mut self, fill: impl FnOnce(&mut Capture) -> Option<Error> + Send + 'static) -> Result<()> {
         let product = self.product.take().ok_or_else(|| internal("a capture is used once"))?;
-        let path = self.path.take();
-        let mut capture = Capture::new(path.as_deref(), self.compression, !matches!(product, Product::File));
-        // Growth is wanted for its own sake, its file only beside it.
-        if let Some(refusal) = capture.refusal()
-            && !matches!(product, Product::Growth(_))
-        {
-            return Err(refusal.clone());
-        }
-        let slots = Slots {
-            baseline: Arc::clone(&self.baseline),
-            look: Arc::clone(&self.look),
-            at: UnixMillis::now(),
-        };
+        let place = self.reserve(&product)?;
+        let content =
+            place.as_ref().map(|place| place.as_ref().map_err(Error::clone)?.content(self.compression));
+        let mut capture = Capture::new(content, !matches!(product, Product::File));
+        let slots = self.slots();
         let control = Arc::clone(&self.control);
         let (settlers, promised) = channel::<Settler>();
         self.settlers = Some(settlers);
@@ -243,17 +318,21 @@ impl NativeCapture {
             let result = guarded(|| {
                 let cause = fill(&mut capture).or_else(|| control.check().err());
                 let captured = capture.finish(cause);
-                let written = matches!(captured.file, Some(Ok(_)));
+                let is_written = matches!(captured.file, Some(Ok(_)));
                 let result = analyse(captured, &product, &slots, &control);
-                // Whoever gave the capture up will never be told the name of its file.
-                if let (true, Some(path), Err(cancelled)) = (written, &path, control.check()) {
-                    let _ = std::fs::remove_file(path);
-                    return Err(cancelled);
-                }
+                named(place.filter(|_| is_written), &control)?;
                 result
             });
             settle(&promised, result);
         })
+    }
+}
+
+/// Gives a complete file its name. Whoever gave the capture up will never be told the name, and gets no file.
+fn named(place: Option<Result<Reserved>>, control: &Control) -> Result<()> {
+    match place {
+        Some(Ok(place)) => control.check().and_then(|()| place.publish()),
+        _ => Ok(()),
     }
 }
 
@@ -292,63 +371,4 @@ fn read(reader: &mut dyn std::io::Read, capture: &mut Capture) -> Option<Error> 
             Err(error) => return Some(Error::io("read", Path::new("the snapshot pipe"), &error)),
         }
     }
-}
-
-fn analyse(captured: Captured, product: &Product, slots: &Slots, control: &Control) -> Result<String> {
-    let mut outcome = Outcome { bytes: captured.bytes, ..Outcome::default() };
-    let written = match (captured.file, product) {
-        (Some(Err(error)), Product::Growth(_)) => {
-            outcome.file_error = Some(error_json(&error));
-            false
-        }
-        (file, _) => {
-            outcome.file_bytes = file.transpose()?;
-            outcome.file_bytes.is_some()
-        }
-    };
-    if let Some(graph) = captured.graph {
-        let analysed = graph.and_then(|graph| fill(&mut outcome, graph, product, slots, control));
-        match analysed {
-            // The file is there and is what was asked for first; the analysis can be made again from it.
-            Err(error) if written => outcome.problem = Some(error.to_string()),
-            other => other?,
-        }
-    }
-    serde_json::to_string(&outcome).map_err(|e| internal(&e.to_string()))
-}
-
-fn fill(
-    outcome: &mut Outcome,
-    graph: Graph,
-    product: &Product,
-    slots: &Slots,
-    control: &Control,
-) -> Result<()> {
-    let cancel = control.cancel_flag();
-    match product {
-        Product::File => {}
-        Product::Summary => {
-            outcome.summary = Some(analysis::summarize(graph, SummaryOptions::default(), control)?)
-        }
-        Product::Baseline => {
-            let baseline = Arc::new(Baseline::of(&graph, cancel)?);
-            put(&slots.look, look(slots.at, Alive::of(&graph), &[]));
-            put(&slots.baseline, baseline);
-        }
-        Product::Growth(baseline) => {
-            let growth = analysis::growth(baseline, &graph, cancel)?;
-            put(&slots.look, look(slots.at, Alive::of(&graph), &growth.culprits));
-            outcome.matched_by_reason = mismatch(growth.matched_by, Origin::SameIsolate);
-            outcome.growth = Some(growth);
-        }
-    }
-    Ok(())
-}
-
-fn put<T>(slot: &Mutex<Option<T>>, value: T) {
-    *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
-}
-
-fn internal(message: &str) -> Error {
-    ErrorKind::Internal { message: message.to_owned() }.into()
 }

@@ -34,12 +34,7 @@ struct Hierarchy {
 impl Cgroup {
     /// Finds the memory controller's files below `root` (`/` outside of tests); nothing where there is none.
     pub fn discover(root: &Path) -> Option<Self> {
-        let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
-        let mounts = std::fs::read_to_string(root.join("proc/self/mountinfo")).unwrap_or_default();
-        let hierarchy = version_1(&groups, &mounts).or_else(|| version_2(&groups, &mounts))?;
-        let mount = root.join(hierarchy.mount.strip_prefix("/").unwrap_or(&hierarchy.mount));
-        let own = mount.join(hierarchy.group.trim_start_matches('/'));
-        let own = if own.is_dir() { own } else { mount.clone() };
+        let (own, mount, hierarchy) = locate(root)?;
         let open = |dir: &Path, name| File::open(dir.join(name)).ok();
         let limits = own
             .ancestors()
@@ -59,6 +54,40 @@ impl Cgroup {
     pub fn used(&mut self) -> Option<Bytes> {
         self.used.as_mut().and_then(number).map(Bytes)
     }
+}
+
+/// What the process can still take before its group, or one above it, is at its limit; nothing where there is no limit.
+///
+/// Page cache that the kernel would give up first counts as free. Reads some ten files: for now and then, not for each sample.
+pub fn headroom(root: &Path) -> Option<Bytes> {
+    let (own, mount, hierarchy) = locate(root)?;
+    let levels = own.ancestors().take_while(|dir| dir.starts_with(&mount));
+    let left = levels.filter_map(|dir| {
+        let read = |name| std::fs::read_to_string(dir.join(name)).ok();
+        let number = |name| read(name)?.trim().parse::<u64>().ok();
+        let limit = number(hierarchy.limit).filter(|&n| n < NO_LIMIT)?;
+        let used = number(hierarchy.used)?;
+        Some(limit.saturating_sub(used.saturating_sub(reclaimable(&read("memory.stat").unwrap_or_default()))))
+    });
+    left.min().map(Bytes)
+}
+
+/// Cached files that nobody has used for a while, of a `memory.stat`; version 1 tells those of the groups below by another name.
+fn reclaimable(stat: &str) -> u64 {
+    let number =
+        |name: &str| stat.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+    number("total_inactive_file").or_else(|| number("inactive_file")).unwrap_or(0)
+}
+
+/// The process's own group, where its hierarchy is mounted, and what its files are called.
+fn locate(root: &Path) -> Option<(PathBuf, PathBuf, Hierarchy)> {
+    let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+    let mounts = std::fs::read_to_string(root.join("proc/self/mountinfo")).unwrap_or_default();
+    let hierarchy = version_1(&groups, &mounts).or_else(|| version_2(&groups, &mounts))?;
+    let mount = root.join(hierarchy.mount.strip_prefix("/").unwrap_or(&hierarchy.mount));
+    let own = mount.join(hierarchy.group.trim_start_matches('/'));
+    let own = if own.is_dir() { own } else { mount.clone() };
+    Some((own, mount, hierarchy))
 }
 
 /// The number in a control file, read anew; nothing for `max` and for what cannot be read.
@@ -171,6 +200,27 @@ mod tests {
             ],
         );
         assert_eq!(root.figures(), Some((Some(256 << 20), Some(5))));
+    }
+
+    #[test]
+    fn the_headroom_is_that_of_the_level_that_is_fullest() {
+        let root = Root::new(
+            "room",
+            &[
+                ("proc/self/cgroup", "0::/pods/one\n"),
+                ("proc/self/mountinfo", V2_MOUNT),
+                ("sys/fs/cgroup/pods/one/memory.max", "1000\n"),
+                ("sys/fs/cgroup/pods/one/memory.current", "400\n"),
+                ("sys/fs/cgroup/pods/one/memory.stat", "anon 1\ninactive_file 100\ninactive_file_x 7\n"),
+                ("sys/fs/cgroup/pods/memory.max", "2000\n"),
+                ("sys/fs/cgroup/pods/memory.current", "1500\n"),
+            ],
+        );
+        assert_eq!(headroom(&root.0), Some(Bytes(500)));
+        let stat = root.0.join("sys/fs/cgroup/pods/memory.stat");
+        std::fs::write(stat, "inactive_file 5\ntotal_inactive_file 400\n").expect("a file");
+        assert_eq!(headroom(&root.0), Some(Bytes(700)));
+        assert_eq!(headroom(&Root::new("room-none", &[("proc/self/x", "")]).0), None);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What the operating system knows of the process.
 
 mod cgroup;
+#[cfg(target_os = "linux")]
+pub mod clone;
 #[cfg(unix)]
 mod cpu;
 pub mod input;
@@ -19,11 +21,28 @@ pub use pipe::Pipe;
 pub use published::Published;
 
 use crate::sample::{ProcessFigures, ProcessSource};
+#[cfg(target_os = "linux")]
+use crate::units::Bytes;
 
 /// Renews what is too dear to be read with each sample: see `native_heap`. For the sampling thread only, once a tick.
 pub fn survey() {
     #[cfg(target_os = "linux")]
     native_heap::survey();
+}
+
+/// What the process can still take: by the machine, and by its container's limit. Reads some ten files.
+#[cfg(target_os = "linux")]
+pub fn memory_left() -> Option<Bytes> {
+    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
+    let container = cgroup::headroom(std::path::Path::new("/"));
+    machine.into_iter().chain(container).min()
+}
+
+/// Of `/proc/meminfo`: what can be had without swapping.
+#[cfg(target_os = "linux")]
+fn available(meminfo: &str) -> Option<Bytes> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| Bytes(kilobytes * 1024))
 }
 
 /// Whether processor times have to be published by JavaScript.

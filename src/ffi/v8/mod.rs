@@ -9,6 +9,7 @@
 mod gc;
 mod heap;
 mod interrupt;
+mod limit;
 mod line_ends;
 mod snapshot;
 mod symbols;
@@ -16,6 +17,7 @@ mod symbols;
 pub use gc::GcHooks;
 pub use heap::{STATISTICS, from_statistics, heap_statistics};
 pub use interrupt::Interrupter;
+pub use limit::never_at_the_limit;
 pub use line_ends::make_line_ends_known;
 pub use snapshot::{ChunkSink, take_snapshot};
-pub use symbols::bridge;
+pub use symbols::{Bridge, Isolate, SnapshotFunctions, bridge};

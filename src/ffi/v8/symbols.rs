@@ -33,6 +33,10 @@ pub type GcCallback = unsafe extern "C" fn(*mut RawIsolate, u32, u32, *mut c_voi
 /// `void (*)(v8::Isolate*, void* data)`
 pub type InterruptCallback = unsafe extern "C" fn(*mut RawIsolate, *mut c_void);
 
+/// `size_t (*)(void* data, size_t current_heap_limit, size_t initial_heap_limit)`
+pub type NearHeapLimit = unsafe extern "C" fn(*mut c_void, usize, usize) -> usize;
+
+type AddNearHeapLimit = unsafe extern "C" fn(*mut RawIsolate, NearHeapLimit, *mut c_void);
 type AddGcCallback = unsafe extern "C" fn(*mut RawIsolate, GcCallback, *mut c_void, u32);
 type RemoveGcCallback = unsafe extern "C" fn(*mut RawIsolate, GcCallback, *mut c_void);
 type TakeWithOptions = unsafe extern "C" fn(*mut RawHeapProfiler, *const c_void) -> *const RawHeapSnapshot;
@@ -79,6 +83,8 @@ pub struct Bridge {
     pub(super) remove_prologue: RemoveGcCallback,
     pub(super) remove_epilogue: RemoveGcCallback,
     pub(super) request_interrupt: unsafe extern "C" fn(*mut RawIsolate, InterruptCallback, *mut c_void),
+    /// Nothing where it is not exported.
+    pub(super) add_near_limit: Option<AddNearHeapLimit>,
     /// Nothing where this runtime's snapshots cannot be taken through the bridge.
     pub snapshots: Option<SnapshotFunctions>,
     /// Nothing where line ends cannot be made known through the bridge.
@@ -92,6 +98,11 @@ pub struct Bridge {
 pub struct Isolate(pub(super) NonNull<RawIsolate>);
 
 impl Bridge {
+    /// Where one of V8's functions is: in the object that V8 is a part of.
+    pub fn address(&self) -> usize {
+        self.try_get_current as usize
+    }
+
     /// The isolate that the calling thread is in; nothing on a thread that runs no JavaScript.
     pub fn current_isolate(&self) -> Option<Isolate> {
         // SAFETY: `Isolate::TryGetCurrent` is static, reads a thread-local and returns null where there is no isolate.
@@ -135,9 +146,15 @@ fn load() -> Result<Bridge, &'static str> {
             "_ZN2v87Isolate24RemoveGCEpilogueCallbackEPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_"
         ),
         request_interrupt: symbol!("_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_"),
+        add_near_limit: load_near_limit().ok(),
         snapshots: load_snapshots().ok(),
         line_ends: load_line_ends().ok(),
     })
+}
+
+#[cfg(all(unix, target_pointer_width = "64"))]
+fn load_near_limit() -> Result<AddNearHeapLimit, &'static str> {
+    Ok(symbol!("_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_"))
 }
 
 #[cfg(all(unix, target_pointer_width = "64"))]

@@ -1,0 +1,120 @@
+//! What is made of a snapshot: the same in the process and in a clone of it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::analysis::{self, Alive, Baseline, Growth, SnapshotSummary, SummaryOptions};
+use crate::capture::Captured;
+use crate::control::Control;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ffi::node::error_json;
+use crate::graph::Graph;
+use crate::product::{Origin, mismatch};
+use crate::report::look;
+use crate::units::UnixMillis;
+use crate::verdict::Look;
+
+/// What is to come of the snapshot besides its file.
+#[derive(Clone)]
+pub enum Product {
+    File,
+    Summary,
+    Baseline,
+    Growth(Arc<Baseline>),
+}
+
+/// Where something waits to be used.
+pub type Slot<T> = Arc<Mutex<Option<T>>>;
+
+/// What outlives a capture besides its answer, and when it was taken.
+#[derive(Clone)]
+pub struct Slots {
+    pub baseline: Slot<Arc<Baseline>>,
+    pub look: Slot<Look>,
+    pub at: UnixMillis,
+}
+
+/// What the promise of `finish` gives, as JSON.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<SnapshotSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    growth: Option<Growth>,
+    /// Why the growth does not go by object ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched_by_reason: Option<&'static str>,
+    /// Why the growth is there but its file is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_error: Option<serde_json::Value>,
+    /// Why the file is there but its analysis is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+/// What `captured` comes to, as JSON; what outlives it goes into `slots`.
+pub fn analyse(captured: Captured, product: &Product, slots: &Slots, control: &Control) -> Result<String> {
+    let mut outcome = Outcome { bytes: captured.bytes, ..Outcome::default() };
+    let written = match (captured.file, product) {
+        (Some(Err(error)), Product::Growth(_)) => {
+            outcome.file_error = Some(error_json(&error));
+            false
+        }
+        (file, _) => {
+            outcome.file_bytes = file.transpose()?;
+            outcome.file_bytes.is_some()
+        }
+    };
+    if let Some(graph) = captured.graph {
+        let analysed = graph.and_then(|graph| fill(&mut outcome, graph, product, slots, control));
+        match analysed {
+            // The file is there and is what was asked for first; the analysis can be made again from it.
+            Err(error) if written => outcome.problem = Some(error.to_string()),
+            other => other?,
+        }
+    }
+    serde_json::to_string(&outcome).map_err(|e| internal(&e.to_string()))
+}
+
+fn fill(
+    outcome: &mut Outcome,
+    graph: Graph,
+    product: &Product,
+    slots: &Slots,
+    control: &Control,
+) -> Result<()> {
+    let cancel = control.cancel_flag();
+    match product {
+        Product::File => {}
+        Product::Summary => {
+            outcome.summary = Some(analysis::summarize(graph, SummaryOptions::default(), control)?)
+        }
+        Product::Baseline => {
+            let baseline = Arc::new(Baseline::of(&graph, cancel)?);
+            put(&slots.look, look(slots.at, Alive::of(&graph), &[]));
+            put(&slots.baseline, baseline);
+        }
+        Product::Growth(baseline) => {
+            let growth = analysis::growth(baseline, &graph, cancel)?;
+            put(&slots.look, look(slots.at, Alive::of(&graph), &growth.culprits));
+            outcome.matched_by_reason = mismatch(growth.matched_by, Origin::SameIsolate);
+            outcome.growth = Some(growth);
+        }
+    }
+    Ok(())
+}
+
+/// Puts `value` where it waits to be used.
+pub fn put<T>(slot: &Mutex<Option<T>>, value: T) {
+    *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+}
+
+/// A defect of ours.
+pub fn internal(message: &str) -> Error {
+    ErrorKind::Internal { message: message.to_owned() }.into()
+}
