@@ -3,13 +3,14 @@
 const { MemoryMonitor } = require('./lib/monitor');
 const { HeapwardenError } = require('./lib/errors');
 const {
-  writeSnapshot, captureSummary, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
+  writeSnapshot, captureSummary, captureCensus, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
 } = require('./lib/snapshot');
 
 module.exports.MemoryMonitor = MemoryMonitor;
 module.exports.HeapwardenError = HeapwardenError;
 module.exports.writeSnapshot = writeSnapshot;
 module.exports.captureSummary = captureSummary;
+module.exports.captureCensus = captureCensus;
 module.exports.summarizeSnapshot = summarizeSnapshot;
 module.exports.histogramSnapshot = histogramSnapshot;
 module.exports.retainingPaths = retainingPaths;

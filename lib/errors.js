@@ -44,6 +44,11 @@ function invalidArg(name, expected, found) {
   return new HeapwardenError('HEAPWARDEN_ERR_INVALID_ARG', `${name}: expected ${expected}, found ${describe(found)}`);
 }
 
+/** The error of what this platform or runtime does not have. */
+function unsupported(what, why) {
+  return new HeapwardenError('HEAPWARDEN_ERR_UNSUPPORTED', `${what} is not available here: ${why}`);
+}
+
 function describe(value) {
   if (value === null) return 'null';
   if (typeof value === 'string') return JSON.stringify(value);
@@ -52,4 +57,4 @@ function describe(value) {
   return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
 }
 
-module.exports = { HeapwardenError, fromNative, fromJson, translated, translatedAsync, invalidArg };
+module.exports = { HeapwardenError, fromNative, fromJson, translated, translatedAsync, invalidArg, unsupported };

@@ -5,7 +5,7 @@
 const path = require('node:path');
 const { Readable } = require('node:stream');
 const { fileURLToPath } = require('node:url');
-const { HeapwardenError, invalidArg } = require('./errors');
+const { invalidArg } = require('./errors');
 const { processWarnings } = require('./logger');
 
 const EVIDENCE = ['auto', 'summary', 'snapshot', 'none'];
@@ -42,9 +42,8 @@ function snapshotOptions(options = {}) {
   }
   if (typeof summary !== 'boolean') throw invalidArg('summary', 'true or false', summary);
   oneOf('mode', mode, ['auto', 'inline', 'clone']);
-  if (mode === 'clone') throw unsupported('mode: "clone"', 'snapshots are taken inline by this version; use "auto" or "inline"');
   oneOf('compress', compress, [false, 'gzip', 'zstd']);
-  return { path: options.path, directory: directory(options.directory), compress, summary, signal: abortSignal(options.signal) };
+  return { path: options.path, directory: directory(options.directory), compress, summary, mode, signal: abortSignal(options.signal) };
 }
 
 /** The options of an analysis of snapshots, checked. */
@@ -163,10 +162,6 @@ function directory(value = 'heapwarden-evidence') {
 function logger(value) {
   if (typeof value?.warn !== 'function') throw invalidArg('logger', 'an object with a function warn(details, message)', value);
   return value;
-}
-
-function unsupported(what, why) {
-  return new HeapwardenError('HEAPWARDEN_ERR_UNSUPPORTED', `${what} is not available here: ${why}`);
 }
 
 module.exports = {

@@ -8,7 +8,8 @@ const { threadId } = require('node:worker_threads');
 const v8 = require('node:v8');
 const native = require('./load');
 const { bridge } = require('./bridge');
-const { fromJson, invalidArg, translated, translatedAsync } = require('./errors');
+const { clones, inClone, noRoom, room } = require('./clone');
+const { fromJson, invalidArg, translated, translatedAsync, unsupported } = require('./errors');
 const { analyse } = require('./job');
 const { knowLineEnds } = require('./line-ends');
 const {
@@ -16,21 +17,71 @@ const {
 } = require('./options');
 
 /**
- * Takes one snapshot of this thread's heap, which stops it meanwhile, and gives what native code made of it.
+ * Takes one snapshot of this thread's heap and gives what native code made of it, how (`mode`), and why not otherwise (`reason`).
  *
- * `product` is `file`, `summary`, `baseline`, or `growth` since the capture `since`. The text goes from V8 to Rust in chunks:
- * through the bridge, or through a pipe that `v8.writeHeapSnapshot` takes for a file. Aborted, it rejects with the signal's
- * reason and leaves no file; this thread cannot be told of an abort before V8 is through.
+ * `product` is `file`, `summary`, `census`, `baseline`, or `growth` since the capture `since`. In a clone of the process if `mode` and
+ * memory allow, which stops this thread for the fork alone; or inline, which stops it until V8 is through. Aborted, it rejects with the
+ * signal's reason and leaves no file.
  */
-async function capture({ file, compress, product, since, signal }) {
-  signal?.throwIfAborted();
-  const taken = translated(() => new native.NativeCapture(file, product, since, compress || undefined));
+async function capture({ mode = 'auto', inlineRefusal = shortageOf('inline'), ...given }) {
+  given.signal?.throwIfAborted();
   const started = performance.now();
+  const done = (taken) => ({ ...taken, durationMs: performance.now() - started });
+  if (mode === 'inline') return done(await inline(given, null));
+  let reason = clones.reason;
+  if (clones.available) {
+    const { shortage, ...limits } = room(given.product === 'census' && clones.walk ? 'census' : 'clone');
+    reason = shortage && `a clone of the process would not fit: ${shortage}`;
+    if (!shortage) {
+      try {
+        return done(await cloned(given, limits));
+      } catch (error) {
+        if (mode === 'clone' || error.code !== 'HEAPWARDEN_ERR_CLONE') throw error;
+        reason = error.message;
+      }
+    } else if (mode === 'clone') throw noRoom('a clone of the process', shortage);
+  } else if (mode === 'clone') throw unsupported('mode: "clone"', reason);
+  const refusal = inlineRefusal(reason);
+  if (refusal) throw refusal;
+  return done(await inline(given, reason));
+}
+
+/** Why an inline snapshot may not be taken instead of a clone, as an error: by default, where it would certainly not fit. */
+function shortageOf(way) {
+  return (reason) => {
+    const { shortage } = room(way);
+    return shortage && noRoom('a snapshot', `${shortage}${reason ? ` (no clone: ${reason})` : ''}`);
+  };
+}
+
+function newCapture({ file, compress, product, since }) {
+  return translated(() => new native.NativeCapture(file, product, since, compress || undefined));
+}
+
+async function cloned(given, { heap, memoryBytes }) {
+  const { signal, file } = given;
+  const finish = (taken) => untilAborted(taken, signal, file);
+  const { capture: taken, json, pauseMs, reason } = await inClone(() => newCapture(given), finish, { heap, memoryBytes, signal });
+  return { ...parsed(json), capture: taken, mode: 'clone', reason, pauseMs };
+}
+
+async function inline(given, reason) {
+  const taken = newCapture(given);
+  const walkMs = given.product === 'census' ? taken.takeWalk() : undefined;
+  const pauseMs = walkMs ?? takeSnapshot(taken);
+  return { ...parsed(await untilAborted(taken, given.signal, given.file)), capture: taken, mode: 'inline', reason, pauseMs };
+}
+
+/** The text goes from V8 to Rust in chunks: through the bridge, or through a pipe that `v8.writeHeapSnapshot` takes for a file. */
+function takeSnapshot(taken) {
   const preparedMs = timed(knowLineEnds);
-  const pauseMs = preparedMs + translated(() => (bridge.snapshots ? taken.takeInline() : takeThroughPipe(taken)));
-  const { fileError, ...result } = JSON.parse(await untilAborted(taken, signal, file));
+  return preparedMs + translated(() => (bridge.snapshots ? taken.takeInline() : takeThroughPipe(taken)));
+}
+
+function parsed(json) {
+  const { fileError, ...result } = JSON.parse(json);
   if (fileError) result.fileError = fromJson(fileError);
-  return { ...result, capture: taken, pauseMs, durationMs: performance.now() - started };
+  return result;
 }
 
 function takeThroughPipe(taken) {
@@ -88,18 +139,19 @@ function withExtension(name, compress) {
   return name.endsWith(extension) ? name : name + extension;
 }
 
-/** Writes a snapshot of this thread's heap and gives its path and summary. Stops the thread meanwhile. */
+/** Writes a snapshot of this thread's heap and gives its path and summary. */
 async function writeSnapshot(options) {
-  const { path: given, directory, compress, summary, signal } = snapshotOptions(options);
+  const { path: given, directory, compress, summary, mode, signal } = snapshotOptions(options);
   const file = given === undefined
     ? path.join(directory, snapshotName(compress))
     : withExtension(path.resolve(given), compress);
-  const taken = await capture({ file, compress, product: summary ? 'summary' : 'file', signal });
+  const taken = await capture({ file, compress, product: summary ? 'summary' : 'file', mode, signal });
   return {
     path: file,
     bytes: taken.bytes,
     fileBytes: taken.fileBytes,
-    mode: 'inline',
+    mode: taken.mode,
+    reason: taken.reason,
     pauseMs: taken.pauseMs,
     durationMs: taken.durationMs,
     summary: taken.summary ?? null,
@@ -107,11 +159,18 @@ async function writeSnapshot(options) {
   };
 }
 
-/** The summary of this thread's heap, with nothing on disk. Stops the thread meanwhile. */
+/** The summary of this thread's heap, with nothing on disk. */
 async function captureSummary(options) {
-  const { signal } = snapshotOptions(options);
-  const { summary, pauseMs, durationMs } = await capture({ product: 'summary', signal });
-  return { summary, mode: 'inline', reason: null, pauseMs, durationMs };
+  const { mode, signal } = snapshotOptions(options);
+  const { summary, mode: used, reason, pauseMs, durationMs } = await capture({ product: 'summary', mode, signal });
+  return { summary, mode: used, reason, pauseMs, durationMs };
+}
+
+/** How many objects each constructor has made that are alive in this thread. */
+async function captureCensus(options) {
+  const { mode, signal } = snapshotOptions(options);
+  const { constructors, mode: used, reason, pauseMs, durationMs } = await capture({ product: 'census', mode, signal });
+  return { constructors, mode: used, reason, pauseMs, durationMs };
 }
 
 /** What a snapshot contains, by constructor. */
@@ -139,5 +198,5 @@ async function diffSnapshots(sources, options) {
 }
 
 module.exports = {
-  capture, snapshotName, writeSnapshot, captureSummary, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
+  capture, snapshotName, writeSnapshot, captureSummary, captureCensus, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
 };

@@ -25,6 +25,8 @@ use crate::ffi::v8::{self, ChunkSink};
 use crate::report::Reserved;
 use crate::units::{Bytes, UnixMillis};
 use crate::verdict::Look;
+#[cfg(target_os = "linux")]
+pub(super) use cloned::times_seen;
 use product::{Product, Slot, Slots, analyse, internal};
 
 /// Chunks between V8 and the consumer: V8 writes slower than they are used, so they hardly ever wait.
@@ -97,7 +99,7 @@ pub struct CloneAttempt {
 
 #[napi]
 impl NativeCapture {
-    /// A capture into the file at `path`, if any. `product` is `file`, `summary`, `baseline`, or `growth`, which needs the
+    /// A capture into the file at `path`, if any. `product` is `file`, `summary`, `census`, `baseline`, or `growth`, which needs the
     /// capture that took the baseline. `compression` of the file is `gzip`, `zstd` or nothing.
     #[napi(constructor, catch_unwind)]
     pub fn new(
@@ -109,12 +111,13 @@ impl NativeCapture {
         let product = match (product.as_str(), since.and_then(NativeCapture::taken)) {
             ("file", _) => Product::File,
             ("summary", _) => Product::Summary,
+            ("census", _) => Product::Census,
             ("baseline", _) => Product::Baseline,
             ("growth", Some(baseline)) => Product::Growth(baseline),
             (other, _) => {
                 let kind = ErrorKind::InvalidArg {
                     name: "product",
-                    expected: "file, summary, baseline, or growth with a baseline".into(),
+                    expected: "file, summary, census, baseline, or growth with a baseline".into(),
                     found: other.into(),
                 };
                 return Err(to_napi(&kind.into()));
@@ -161,8 +164,23 @@ impl NativeCapture {
     /// caller's turn until it asks again or drops the capture.
     #[napi(catch_unwind)]
     #[cfg(target_os = "linux")]
-    pub fn take_clone(&mut self, options: CloneOptions) -> napi::Result<CloneAttempt> {
-        self.cloned(&options).map_err(|e| to_napi(&e))
+    pub fn take_clone(&mut self, env: &Env, options: CloneOptions) -> napi::Result<CloneAttempt> {
+        self.cloned(env, &options).map_err(|e| to_napi(&e))
+    }
+
+    /// Counts the objects of this thread's heap by walking over it, on this thread; gives the pause in milliseconds, and nothing where this
+    /// runtime cannot.
+    #[napi(catch_unwind)]
+    pub fn take_walk(&mut self, env: &Env) -> napi::Result<Option<f64>> {
+        let Some((walk, isolate)) = walk_functions() else { return Ok(None) };
+        let started = Instant::now();
+        let result = walked(walk, isolate, env);
+        let pause = started.elapsed();
+        self.product = None;
+        let (settlers, promised) = channel::<Settler>();
+        self.settlers = Some(settlers);
+        spawn("heapwarden-census", move || settle(&promised, result)).map_err(|e| to_napi(&e))?;
+        Ok(Some(pause.as_secs_f64() * 1e3))
     }
 
     /// Makes a path in `folder` for `v8.writeHeapSnapshot`, read while it is written.
@@ -215,7 +233,7 @@ impl NativeCapture {
 
 #[cfg(target_os = "linux")]
 impl NativeCapture {
-    fn cloned(&mut self, options: &CloneOptions) -> Result<CloneAttempt> {
+    fn cloned(&mut self, env: &Env, options: &CloneOptions) -> Result<CloneAttempt> {
         use crate::ffi::os::clone::{Attempt, Limits, attempt};
         use std::time::Duration;
 
@@ -241,7 +259,9 @@ impl NativeCapture {
         }
         let slots = self.slots();
         let (file, compression, line_ends) = (self.place.as_ref(), self.compression, options.line_ends);
-        let task = cloned::Task { product: &product, file, compression, slots: &slots, line_ends };
+        let walk = walk_functions().map(|(walk, isolate)| move || walked(walk, isolate, env));
+        let walk = walk.as_ref().map(|walk| walk as &dyn Fn() -> Result<String>);
+        let task = cloned::Task { product: &product, file, compression, slots: &slots, line_ends, walk };
         let duration = |ms: f64| Duration::try_from_secs_f64(ms / 1e3).unwrap_or(Duration::MAX);
         let limits = Limits {
             deadline: duration(options.deadline_ms),
@@ -326,6 +346,44 @@ impl NativeCapture {
             settle(&promised, result);
         })
     }
+}
+
+/// What walks over the heap, and over which.
+fn walk_functions() -> Option<(&'static v8::WalkFunctions, v8::Isolate)> {
+    let bridge = v8::bridge().ok()?;
+    Some((bridge.walk.as_ref()?, bridge.current_isolate()?))
+}
+
+/// The census of this thread's heap.
+fn walked(walk: &v8::WalkFunctions, isolate: v8::Isolate, env: &Env) -> Result<String> {
+    let mut text = |string: v8::Local| text_of(env, string);
+    let counts = v8::count_objects(walk, isolate, &mut text)
+        .ok_or_else(|| internal("the walk over the heap failed"))?;
+    product::census(counts)
+}
+
+/// The text of a V8 string. Node-API's values are V8's locals, and its function for text is the same in all versions, which V8's are not.
+fn text_of(env: &Env, string: v8::Local) -> String {
+    /// Longer names differ before that.
+    const MOST: usize = 512;
+    let mut text = [0u8; MOST];
+    let mut length = 0;
+    // SAFETY: `string` is a live local of this environment's isolate, on its thread; the buffer is as long as said, and both places outlive
+    // the call.
+    let status = unsafe {
+        let value = string.0.cast::<napi::sys::napi_value__>();
+        napi::sys::napi_get_value_string_utf8(
+            env.raw(),
+            value,
+            text.as_mut_ptr().cast(),
+            MOST,
+            &raw mut length,
+        )
+    };
+    if status != napi::sys::Status::napi_ok {
+        return String::from("(unknown)");
+    }
+    String::from_utf8_lossy(&text[..length.min(MOST)]).into_owned()
 }
 
 /// Gives a complete file its name. Whoever gave the capture up will never be told the name, and gets no file.

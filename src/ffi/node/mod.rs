@@ -6,6 +6,7 @@
 mod background;
 mod bridge;
 mod capture;
+mod clone;
 mod inlet;
 mod job;
 mod monitor;

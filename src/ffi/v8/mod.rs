@@ -13,6 +13,7 @@ mod limit;
 mod line_ends;
 mod snapshot;
 mod symbols;
+mod walk;
 
 pub use gc::GcHooks;
 pub use heap::{STATISTICS, from_statistics, heap_statistics};
@@ -20,4 +21,5 @@ pub use interrupt::Interrupter;
 pub use limit::never_at_the_limit;
 pub use line_ends::make_line_ends_known;
 pub use snapshot::{ChunkSink, take_snapshot};
-pub use symbols::{Bridge, Isolate, SnapshotFunctions, bridge};
+pub use symbols::{Isolate, SnapshotFunctions, WalkFunctions, bridge};
+pub use walk::{Local, count_objects};

@@ -4,6 +4,8 @@ use std::ffi::{CStr, c_int, c_void};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
+use super::walk::Local;
+
 /// A `v8::Isolate`, never looked into.
 #[repr(C)]
 pub struct RawIsolate {
@@ -57,6 +59,15 @@ pub struct SnapshotFunctions {
     pub(super) delete: unsafe extern "C" fn(*const RawHeapSnapshot),
 }
 
+/// Functions for a walk over the heap; apart for the same reason (Node 18 has none).
+#[derive(Clone, Copy)]
+pub struct WalkFunctions {
+    pub(super) profiler: unsafe extern "C" fn(*mut RawIsolate) -> *mut RawHeapProfiler,
+    pub(super) current_context: unsafe extern "C" fn(*mut RawIsolate) -> Local,
+    pub(super) query: unsafe extern "C" fn(*mut RawHeapProfiler, Local, *mut c_void, *mut *mut c_void),
+    pub(super) constructor_name: unsafe extern "C" fn(Local) -> Local,
+}
+
 /// Functions that make line ends known; apart for the same reason.
 #[derive(Clone, Copy)]
 pub struct LineEndFunctions {
@@ -87,6 +98,8 @@ pub struct Bridge {
     pub(super) add_near_limit: Option<AddNearHeapLimit>,
     /// Nothing where this runtime's snapshots cannot be taken through the bridge.
     pub snapshots: Option<SnapshotFunctions>,
+    /// Nothing where the heap cannot be walked.
+    pub walk: Option<WalkFunctions>,
     /// Nothing where line ends cannot be made known through the bridge.
     pub line_ends: Option<LineEndFunctions>,
 }
@@ -148,7 +161,20 @@ fn load() -> Result<Bridge, &'static str> {
         request_interrupt: symbol!("_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_"),
         add_near_limit: load_near_limit().ok(),
         snapshots: load_snapshots().ok(),
+        walk: load_walk().ok(),
         line_ends: load_line_ends().ok(),
+    })
+}
+
+#[cfg(all(unix, target_pointer_width = "64"))]
+fn load_walk() -> Result<WalkFunctions, &'static str> {
+    Ok(WalkFunctions {
+        profiler: symbol!("_ZN2v87Isolate15GetHeapProfilerEv"),
+        current_context: symbol!("_ZN2v87Isolate17GetCurrentContextEv"),
+        query: symbol!(
+            "_ZN2v812HeapProfiler12QueryObjectsENS_5LocalINS_7ContextEEEPNS_20QueryObjectPredicateEPSt6vectorINS_6GlobalINS_6ObjectEEESaIS9_EE"
+        ),
+        constructor_name: symbol!("_ZN2v86Object18GetConstructorNameEv"),
     })
 }
 

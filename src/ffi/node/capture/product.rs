@@ -1,5 +1,6 @@
 //! What is made of a snapshot: the same in the process and in a clone of it.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
@@ -9,7 +10,7 @@ use crate::capture::Captured;
 use crate::control::Control;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ffi::node::error_json;
-use crate::graph::Graph;
+use crate::graph::{Graph, NodeKind};
 use crate::product::{Origin, mismatch};
 use crate::report::look;
 use crate::units::UnixMillis;
@@ -19,6 +20,8 @@ use crate::verdict::Look;
 #[derive(Clone)]
 pub enum Product {
     File,
+    /// Objects by constructor.
+    Census,
     Summary,
     Baseline,
     Growth(Arc<Baseline>),
@@ -35,6 +38,14 @@ pub struct Slots {
     pub at: UnixMillis,
 }
 
+/// How many objects a constructor has made that are alive.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Counted {
+    constructor_name: String,
+    count: u64,
+}
+
 /// What the promise of `finish` gives, as JSON.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
@@ -42,6 +53,8 @@ struct Outcome {
     bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     file_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    constructors: Option<Vec<Counted>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<SnapshotSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,6 +104,22 @@ fn fill(
     let cancel = control.cancel_flag();
     match product {
         Product::File => {}
+        Product::Census => {
+            let mut counts: HashMap<&str, u64> = HashMap::new();
+            for node in graph.nodes() {
+                let name = match graph.kind(node) {
+                    NodeKind::Object => graph.name(node),
+                    NodeKind::Closure => "Function",
+                    _ => continue,
+                };
+                // V8's own, which no program can hold.
+                if !name.starts_with("system / ") {
+                    *counts.entry(name).or_default() += 1;
+                }
+            }
+            outcome.constructors =
+                Some(ranked(counts.into_iter().map(|(name, count)| (name.to_owned(), count))));
+        }
         Product::Summary => {
             outcome.summary = Some(analysis::summarize(graph, SummaryOptions::default(), control)?)
         }
@@ -107,6 +136,19 @@ fn fill(
         }
     }
     Ok(())
+}
+
+fn ranked(counts: impl Iterator<Item = (String, u64)>) -> Vec<Counted> {
+    let mut counted: Vec<Counted> =
+        counts.map(|(constructor_name, count)| Counted { constructor_name, count }).collect();
+    counted.sort_by(|a, b| (b.count, &a.constructor_name).cmp(&(a.count, &b.constructor_name)));
+    counted
+}
+
+/// The census of a walk over the heap, as JSON.
+pub fn census(counts: Vec<(String, u64)>) -> Result<String> {
+    let outcome = Outcome { constructors: Some(ranked(counts.into_iter())), ..Outcome::default() };
+    serde_json::to_string(&outcome).map_err(|e| internal(&e.to_string()))
 }
 
 /// Puts `value` where it waits to be used.

@@ -39,8 +39,6 @@ pub enum Watched {
     Lost {
         /// Why, in words.
         reason: String,
-        /// Whether another attempt may go better.
-        again: bool,
     },
     /// It was given up.
     Cancelled,
@@ -59,11 +57,6 @@ impl Watch {
         Self { pid, pipe, deadline: Instant::now() + within, buried: false }
     }
 
-    /// The clone's process id.
-    pub fn pid(&self) -> libc::pid_t {
-        self.pid
-    }
-
     /// Hears the clone to its end, and gives what it says, but for steps and the end, to `take`. Waits: not for a thread that has anything
     /// else to do.
     pub fn hear(mut self, cancel: &AtomicBool, mut take: impl FnMut(Message)) -> Watched {
@@ -76,13 +69,13 @@ impl Watch {
                 return Watched::Cancelled;
             }
             if Instant::now() > self.deadline {
-                break Some((format!("it was not done in time, while {}", step.words()), true));
+                break Some(format!("it was not done in time, while {}", step.words()));
             }
             match self.read(&mut buffer) {
                 Read::Nothing if still.lasts(activity(self.pid)) => {
-                    break Some((
-                        format!("it waited for a thread that it does not have, while {}", step.words()),
-                        true,
+                    break Some(format!(
+                        "it waited for a thread that it does not have, while {}",
+                        step.words()
                     ));
                 }
                 Read::Nothing => {}
@@ -94,30 +87,30 @@ impl Watch {
                         other => take(other),
                     });
                     if let Err(error) = heard {
-                        break Some((error.to_string(), false));
+                        break Some(error.to_string());
                     }
                 }
                 Read::End => break None,
-                Read::Failed(error) => break Some((format!("its pipe could not be read: {error}"), false)),
+                Read::Failed(error) => break Some(format!("its pipe could not be read: {error}")),
             }
         };
-        if let Some((reason, again)) = broken {
+        if let Some(reason) = broken {
             self.bury(true);
-            return Watched::Lost { reason, again };
+            return Watched::Lost { reason };
         }
         let death = self.bury(false);
         if reader.ended() {
             return Watched::Told { peak };
         }
-        let (how, again) = match death {
-            Death::Status(WAITED) => ("it would have waited for a thread that it does not have".into(), true),
-            Death::Status(PANICKED) => ("it panicked".into(), false),
-            Death::Status(UNPREPARED) => ("it could not be prepared".into(), true),
-            Death::Status(status) => (format!("it ended with status {status}"), true),
-            Death::Signal(signal) => (format!("it was ended by signal {signal}{}", named(signal)), true),
-            Death::Unknown => ("it ended".into(), true),
+        let how = match death {
+            Death::Status(WAITED) => "it would have waited for a thread that it does not have".into(),
+            Death::Status(PANICKED) => "it panicked".into(),
+            Death::Status(UNPREPARED) => "it could not be prepared".into(),
+            Death::Status(status) => format!("it ended with status {status}"),
+            Death::Signal(signal) => format!("it was ended by signal {signal}{}", named(signal)),
+            Death::Unknown => "it ended".into(),
         };
-        Watched::Lost { reason: format!("{how}, while {}", step.words()), again }
+        Watched::Lost { reason: format!("{how}, while {}", step.words()) }
     }
 
     fn read(&self, buffer: &mut [u8]) -> Read {
