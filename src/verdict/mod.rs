@@ -32,6 +32,7 @@ mod fit;
 mod judge;
 mod rise;
 mod shape;
+mod suspect;
 mod track;
 mod window;
 
