@@ -218,10 +218,7 @@ struct Model {
 }
 
 pub(super) fn t_of(fit: &Fit, columns: &[&Column], window: &Window) -> f64 {
-    let mut residuals = [0.0; MOST];
-    for (i, r) in residuals[..window.n].iter_mut().enumerate() {
-        *r = fit.residual(columns, &window.y, i);
-    }
+    let residuals = fit.residuals(columns, &window.y);
     fit.t(1, &residuals, LEAST_RESIDUAL)
 }
 
