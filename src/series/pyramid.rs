@@ -88,9 +88,15 @@ impl Level {
         }
     }
 
-    fn iter(&self) -> impl DoubleEndedIterator<Item = &Point> + Clone {
+    /// The points in time order, in two runs.
+    fn halves(&self) -> (&[Point], &[Point]) {
         // `start` is 0 until the ring is full.
-        self.ring[self.start..self.len].iter().chain(&self.ring[..self.start])
+        (&self.ring[self.start..self.len], &self.ring[..self.start])
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Point> + Clone {
+        let (older, newer) = self.halves();
+        older.iter().chain(newer)
     }
 }
 
@@ -149,7 +155,11 @@ impl Pyramid {
 
     /// The points of level `level` that are not older than `since`, oldest first.
     pub fn since(&self, level: usize, since: f64) -> impl DoubleEndedIterator<Item = &Point> + Clone {
-        self.levels[level].iter().filter(move |p| p.x >= since)
+        let level = &self.levels[level];
+        let (older, newer) = level.halves();
+        let from = |points: &[Point]| points.partition_point(|p| p.x < since);
+        let from_newer = if older.last().is_some_and(|p| p.x >= since) { 0 } else { from(newer) };
+        older[from(older)..].iter().chain(&newer[from_newer..])
     }
 
     /// The best point of the samples that are not in a whole bucket of `level` yet.

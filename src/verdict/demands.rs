@@ -49,10 +49,10 @@ impl Demands {
         self.least_bytes.max((self.share * SHARE_SAMPLES / span).max(self.least_share) * footprint)
     }
 
-    /// What [`suspect`](super::judge::suspect) asks of a window.
+    /// What [`suspect`](super::suspect::suspect) asks of a window.
     pub(super) fn least_suspect(&self, span: f64, footprint: f64) -> f64 {
         const BYTES: f64 = 0.4;
-        const SHARE: f64 = 0.015;
+        const SHARE: f64 = 0.01;
         (BYTES * self.least_bytes).max(SHARE * (0.5 * SHARE_SAMPLES / span) * footprint)
     }
 

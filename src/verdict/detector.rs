@@ -31,6 +31,8 @@ const LEAST_FOOTPRINT: f64 = 20.0 * MIB;
 const RESERVED_SAMPLES: u32 = 2880;
 /// Samples from one suspicion to the next at the least: a day at 30 seconds.
 const SUSPICION_REST: f64 = 2880.0;
+/// Growth by this many times what the last one showed is another suspicion before that, less of it the longer ago it was.
+const SUSPICION_DWARFED: f64 = 8.0;
 /// A suspicion stands at least until there was no new high for this many samples.
 const SUSPICION_PATIENCE: f64 = 60.0;
 /// A gap of this many intervals is a machine that slept, not a longer interval.
@@ -95,6 +97,16 @@ struct Suspicion {
     rise: Rise,
     /// Whether it goes on.
     stands: bool,
+}
+
+impl Suspicion {
+    /// Whether `finding` may be told of after this one: a day later, or once this one is over and little beside it. What a
+    /// process loads at its start must not hide what it leaks an hour later.
+    fn gives_way_to(&self, finding: &Finding, now: f64) -> bool {
+        let rested = (now - self.at) / SUSPICION_REST;
+        let dwarfed = finding.growth > SUSPICION_DWARFED.powf(1.0 - rested) * self.finding.growth;
+        rested >= 1.0 || (!self.stands && now - self.at > SUSPICION_PATIENCE && dwarfed)
+    }
 }
 
 /// Judges by what remains after collections, over windows from minutes to days; [`super`] says what it calls a leak.
@@ -368,7 +380,7 @@ impl Detector for FloorDetector {
         ];
         let suspected = tracks.map(|(kind, track)| track.take_suspicion().map(|finding| (kind, finding)));
         if let Some((kind, finding)) = suspected.into_iter().flatten().next()
-            && self.suspicion.is_none_or(|last| now - last.at >= SUSPICION_REST)
+            && self.suspicion.as_ref().is_none_or(|last| last.gives_way_to(&finding, now))
         {
             let rise = Rise { top: finding.last, top_at: now };
             self.suspicion = Some(Suspicion { at: now, kind, finding, rise, stands: true });
@@ -380,8 +392,10 @@ impl Detector for FloorDetector {
                 Kind::Native => &self.native,
                 _ => &self.heap,
             };
-            let Suspicion { finding, rise, stands, .. } = suspicion;
-            *stands &= rise.goes_on(finding, track.floor(), now, SUSPICION_PATIENCE);
+            let Suspicion { at, finding, rise, stands, .. } = suspicion;
+            // A floor from before tells nothing: where collections are rare, it is from before the growth.
+            let floor = track.floor().filter(|floor| floor.x > *at);
+            *stands &= rise.goes_on(finding, floor, now, SUSPICION_PATIENCE);
         }
         let leaks =
             [(Kind::Heap, &self.heap), (Kind::External, &self.external), (Kind::Native, &self.native)];

@@ -171,6 +171,29 @@ fn a_suspicion_comes_before_the_leak() {
 }
 
 #[test]
+fn a_suspicion_between_rare_collections_is_not_undone_by_the_last_one() {
+    let mut life = Life::new();
+    life.run(260, |i| Moment { is_collected: i % 200 == 0, ..leaky(200, 0.6 * MIB)(i) });
+    assert_eq!(life.statuses().last(), Some(&Status::Suspect), "{:?}", life.statuses());
+}
+
+#[test]
+fn a_small_suspicion_does_not_hide_a_large_one_on_the_same_day() {
+    let grown = |i: usize| 0.25 * i.clamp(15, 60) as f64 + 2.0 * i.saturating_sub(600) as f64;
+    let suspected = |samples: usize, grown: &dyn Fn(usize) -> f64| {
+        let mut life = Life::new();
+        life.run(samples, |i| Moment { live: healthy(i).live + grown(i) * MIB, ..Moment::default() });
+        let suspected = life.changes.iter().filter(|(_, v)| v.status == Status::Suspect);
+        suspected.map(|(at, _)| *at).collect::<Vec<_>>()
+    };
+    let at = suspected(660, &grown);
+    assert!(at.len() == 2 && at[0] < 100 && at[1] > 600, "{at:?}");
+    // As much again as the first time is not worth another.
+    let again = suspected(1500, &|i| grown(i.min(600)) + 0.25 * i.clamp(600, 660) as f64);
+    assert_eq!(again.len(), 1, "{again:?}");
+}
+
+#[test]
 fn every_kind_is_told_apart() {
     let grow = |i: usize| i.saturating_sub(150) as f64 * 0.4 * MIB;
     let kind = |moment: &dyn Fn(usize) -> Moment| Life::new().run(600, moment).leak().map(|(_, v)| v.kind);

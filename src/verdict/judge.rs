@@ -19,7 +19,7 @@ use super::window::{Garbage, Window};
 use crate::series::{Point, Pyramid};
 
 const KIB: f64 = 1024.0;
-const ONE: Column = [1.0; MOST];
+pub(super) const ONE: Column = [1.0; MOST];
 
 /// Samples at the start of a life that no window reaches into: modules load, code is compiled, caches fill.
 pub const WARM_UP: f64 = 10.0;
@@ -33,7 +33,7 @@ const YOUNG_FACTOR: f64 = 2.0;
 const YOUNG_FACTOR_MANY: f64 = 1.4;
 /// Residuals below this are rounding, for the standard error; a tenth of the noise is, for comparing models.
 const LEAST_RESIDUAL: f64 = 16.0 * KIB;
-const LEAST_ROUNDING: f64 = 8.0 * KIB;
+pub(super) const LEAST_ROUNDING: f64 = 8.0 * KIB;
 /// Below this many points the slope must be this much surer.
 const MANY: usize = 12;
 const FEW_SURER: f64 = 1.5;
@@ -217,11 +217,8 @@ struct Model {
     rounding: f64,
 }
 
-fn t_of(fit: &Fit, columns: &[&Column], window: &Window) -> f64 {
-    let mut residuals = [0.0; MOST];
-    for (i, r) in residuals[..window.n].iter_mut().enumerate() {
-        *r = fit.residual(columns, &window.y, i);
-    }
+pub(super) fn t_of(fit: &Fit, columns: &[&Column], window: &Window) -> f64 {
+    let residuals = fit.residuals(columns, &window.y);
     fit.t(1, &residuals, LEAST_RESIDUAL)
 }
 
@@ -486,53 +483,9 @@ fn explained_by_load(window: &Window, model: &Model, load_range: f64, demands: &
         || (demands.collected && rose > LOAD_ROSE && model.growth < proportional)
 }
 
-/// Whether the window looks like growth at all: early, cheap, and no proof.
-pub fn suspect(
-    window: &Window,
-    pyramid: &Pyramid,
-    level: usize,
-    context: &Context<'_>,
-    demands: &Demands,
-) -> Option<Finding> {
-    const T: f64 = 12.0;
-    const SMALLEST: f64 = 0.4;
-    const LAST: f64 = 0.9;
-    const RECORD: f64 = 0.7;
-    let Window { n, exact, span, start, doubt, ref x, ref y, .. } = *window;
-    if start < WARM_UP || n < 5 {
-        return None;
-    }
-    let (w, _) = robust_weights(&[&ONE, x], y, &window.w, n)?;
-    let line = least_squares(&[&ONE, x], y, &w, n)?;
-    let growth = line.beta[1];
-    let least = demands.least_suspect(span, context.footprint);
-    let t = t_of(&line, &[&ONE, x], window);
-    if growth - doubt < least || t < T {
-        return None;
-    }
-    let steps = Steps::of(x, y, n).filter(|s| s.smallest >= SMALLEST && s.last >= LAST)?;
-    let past = pyramid.before(level + 3, start).filter(|p| p.x > WARM_UP);
-    let record = (steps.end - past.map(|p| p.y).fold(f64::NEG_INFINITY, f64::max)) / growth;
-    (record >= RECORD).then_some(Finding {
-        points: n,
-        exact,
-        span,
-        start,
-        growth,
-        error: growth / t,
-        least,
-        first: line.beta[0],
-        last: steps.end,
-        smallest_step: steps.smallest,
-        last_step: steps.last,
-        record,
-        ..Finding::default()
-    })
-}
-
 /// A floor from before a window that starts at `start` and spans `span`: the first one in the stretch from 0.9 to 0.3
 /// spans before it, or else the last one before that.
-fn earlier(pyramid: &Pyramid, level: usize, start: f64, span: f64) -> Option<Point> {
+pub(super) fn earlier(pyramid: &Pyramid, level: usize, start: f64, span: f64) -> Option<Point> {
     let until = start - 0.3 * span;
     let from = (start - 0.9 * span).max(WARM_UP);
     let (mut within, mut before) = (None::<Point>, None::<Point>);

@@ -18,7 +18,7 @@
 //! Whether a program *will* let go. A cache that fills at a constant rate towards a cap that it has not reached, a backlog
 //! that builds for hours, sessions younger than their time to live look like leaks until they end. Growth by less than a
 //! few megabytes, or in a process that is never collected, looks like none. For these there is evidence: a suspicion,
-//! raised early and at most once a day, asks for it.
+//! raised early and about once a day at most, asks for it.
 //!
 //! # How time counts
 //!
@@ -32,6 +32,7 @@ mod fit;
 mod judge;
 mod rise;
 mod shape;
+mod suspect;
 mod track;
 mod window;
 

@@ -1,8 +1,9 @@
 //! One kind of memory, watched at all time scales.
 
 use super::demands::Demands;
-use super::judge::{Context, Finding, judge, suspect};
+use super::judge::{Context, Finding, judge};
 use super::rise::Rise;
+use super::suspect::suspect;
 use super::window::{Window, glance};
 use crate::series::{LEVELS, Point, Pyramid};
 
@@ -74,15 +75,21 @@ pub struct Track {
     floor: Option<Point>,
 }
 
-fn length(window: usize) -> f64 {
-    SHORTEST * std::f64::consts::SQRT_2.powi(window as i32)
-}
-
-/// The finest level at which a window of this length has at most [`POINTS`] points.
-fn level_of(length: f64) -> usize {
-    let level = (length / POINTS).log2().ceil().max(0.0) as usize;
-    level.min(LEVELS - 1)
-}
+/// Each window's length, and the finest level at which it has at most [`POINTS`] points.
+const SCALES: [(f64, usize); WINDOWS] = {
+    let mut scales = [(SHORTEST, 0); WINDOWS];
+    let mut i = 1;
+    while i < WINDOWS {
+        let length = scales[i - 1].0 * std::f64::consts::SQRT_2;
+        let mut level = scales[i - 1].1;
+        while length > POINTS * (1u64 << level) as f64 && level + 1 < LEVELS {
+            level += 1;
+        }
+        scales[i] = (length, level);
+        i += 1;
+    }
+    scales
+};
 
 impl Track {
     /// A track that has seen nothing.
@@ -181,7 +188,7 @@ impl Track {
         let mut judged = 0;
         for _ in 0..WINDOWS {
             let i = self.next;
-            let length = length(i);
+            let (length, _) = SCALES[i];
             let is_due = length <= context.now + 1.0 && context.now >= self.due[i];
             if is_due && self.look(i, length, context, &mut judged) {
                 self.due[i] = context.now + (length * AGAIN).floor();
@@ -196,7 +203,7 @@ impl Track {
 
     /// Looks at one window; false where that has to wait for the next update.
     fn look(&mut self, i: usize, length: f64, context: &Context<'_>, judged: &mut usize) -> bool {
-        let level = level_of(length);
+        let level = SCALES[i].1;
         let since = context.now - length;
         let Some(rise) = glance(&self.pyramid, level, since, context.now, context.garbage) else {
             return true;
