@@ -1,27 +1,30 @@
-//! Two snapshots of one process: what came and what went, by class and id.
+//! Two snapshots of one process: what came and what went, by class and id; where ids do not tell, by class and path.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
 
-use super::baseline::{Growth, by_constructor};
+use super::baseline::Growth;
+use super::by_path::{Earlier, by_path};
 use super::class::{Classes, Total};
 use super::culprits::{Before, culprits};
-use super::likeness::Likeness;
 use super::trees::Trees;
 use crate::error::Result;
-use crate::graph::path::Paths;
 use crate::graph::{Graph, Location, Node, check, filled};
 
-/// How the objects of two snapshots were found to be the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// How the objects of two snapshots were found to be the same; what tells most comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum MatchedBy {
     /// By class and V8's object id: each object that came or went is known.
     Id,
-    /// The ids do not correspond (an inspector session was closed in between, or the processes differ): only counts and sizes of
-    /// each class are compared.
+    /// By class and retaining path, where the ids do not correspond: a snapshot was taken in a clone of the process, an inspector
+    /// session was closed in between, or the processes differ. Of the objects of one class that are held the same way it is known how
+    /// many came or went, not which.
+    Path,
+    /// By class alone, where the ids do not correspond and the edges were not read or not looked at: only counts and sizes of each class
+    /// are compared.
     Constructor,
 }
 
@@ -90,11 +93,11 @@ pub fn diff(old: &Graph, new: &Graph, cancel: &AtomicBool) -> Result<Growth> {
     let (old_classes, new_classes) = (Classes::of(old)?, Classes::of(new)?);
     let before: HashMap<&str, Total> = named(&old_classes, &old_classes.totals(old));
     check(cancel)?;
-    let pairs = Pairs::of((old, &old_classes), (new, &new_classes))?;
-    if !pairs.corresponds() {
-        let alike = Likeness::of(old, &Paths::of(old, cancel)?, cancel)?.counts();
-        return by_constructor(&before, &alike, new, &new_classes, cancel);
-    }
+    let own = old.ids_are_own() && new.ids_are_own();
+    let pairs = if own { Some(Pairs::of((old, &old_classes), (new, &new_classes))?) } else { None };
+    let Some(pairs) = pairs.filter(Pairs::corresponds) else {
+        return by_path(&Earlier::of(old, &old_classes, cancel)?, new, &new_classes, cancel);
+    };
     check(cancel)?;
     let mut deltas: HashMap<&str, (Total, Total)> = HashMap::new();
     let mut tally = |name, size: u64, new: bool| {

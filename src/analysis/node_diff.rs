@@ -115,6 +115,7 @@ pub struct OlderBuilder {
     wide: FxHashMap<u32, u64>,
     /// What has the id of another node: an id that means nothing.
     repeated: FxHashMap<u32, Total>,
+    disowned: bool,
 }
 
 impl NodeSink for OlderBuilder {
@@ -148,9 +149,15 @@ pub struct Older {
     classes: Vec<u32>,
     sizes: PlacedSizes,
     repeated: FxHashMap<u32, Total>,
+    disowned: bool,
 }
 
 impl OlderBuilder {
+    /// Says that the ids are not those of the process: the snapshot was taken in a clone of it.
+    pub fn disown_ids(&mut self) {
+        self.disowned = true;
+    }
+
     /// What was taken, with the `names` of its classes.
     ///
     /// # Errors
@@ -184,7 +191,7 @@ impl OlderBuilder {
         for (key, total) in self.repeated {
             repeated.insert(keys.class(key, &mut numbers), total);
         }
-        Ok(Older { ids: self.ids, numbers, classes, sizes, repeated })
+        Ok(Older { ids: self.ids, numbers, classes, sizes, repeated, disowned: self.disowned })
     }
 }
 
@@ -210,6 +217,11 @@ impl Newer {
         let places = older.ids.len();
         let sizes = PlacedSizes { narrow: filled(0, places)?, wide: FxHashMap::default() };
         Ok(Self { older, keys: filled(NONE, places)?, sizes, added: FxHashMap::default(), count: 0 })
+    }
+
+    /// Says that the newer snapshot's ids are not those of the process.
+    pub fn disown_ids(&mut self) {
+        self.older.disowned = true;
     }
 
     /// What changed, with the `names` of the newer snapshot's classes.
@@ -243,7 +255,7 @@ impl Newer {
             *sum = sum.plus(total);
         }
         let smaller = self.count.min(self.older.ids.len() as u64);
-        let by_id = common * 20 >= smaller && differing * 20 <= common;
+        let by_id = !self.older.disowned && common * 20 >= smaller && differing * 20 <= common;
         for (&(class, now), &(was, is)) in &matched {
             // With ids that mean nothing, what has kept its class by chance counts on both sides all the same.
             if class != now || !by_id {
