@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::by_path::Change;
 use super::class::Total;
-use super::diff::{ConstructorDelta, MatchedBy, ranked};
+use super::diff::{ConstructorDelta, MatchedBy, correspond, is_text, ranked};
 use super::grouping::{Grouping, Interfaces, List, Matcher, list_of};
 use super::ids::Ids;
 use super::likeness::Likeness;
@@ -195,13 +195,17 @@ impl Resolved<'_> {
         runs.map(|run| (&self.classes[run[0].0 as usize], run)).collect()
     }
 
-    fn common_ids(&self, other: &Self) -> Result<u64> {
+    /// How many ids of objects of `wanted` classes both have.
+    fn common_ids(&self, other: &Self, wanted: impl Fn(&Class) -> bool) -> Result<u64> {
+        let is_wanted = |of: &Self| of.classes.iter().map(&wanted).collect::<Vec<bool>>();
+        let (here, there) = (is_wanted(self), is_wanted(other));
         let mut ids = Ids::default();
-        for &(_, id, _) in &self.objects {
+        for &(_, id, _) in self.objects.iter().filter(|object| here[object.0 as usize]) {
             ids.insert(id)?;
         }
         ids.rank_all();
-        Ok(other.objects.iter().filter(|&&(_, id, _)| ids.rank(id).is_some()).count() as u64)
+        let objects = other.objects.iter().filter(|object| there[object.0 as usize]);
+        Ok(objects.filter(|&&(_, id, _)| ids.rank(id).is_some()).count() as u64)
     }
 }
 
@@ -225,19 +229,21 @@ pub fn comparison(older: &Compared, newer: &Compared) -> Result<(MatchedBy, Vec<
         .map(|(class, was)| (class, was, after.remove(class).unwrap_or_default()))
         .collect();
     pairs.extend(after.into_iter().map(|(class, is)| (class, Default::default(), is)));
-    let mut matched = 0;
+    let (mut matched, mut matched_texts) = (0, 0);
     let changes: Vec<_> = pairs
         .iter()
         .map(|&(class, was, is)| {
             let (removed, added, same) = changed((&older, was), (&newer, is));
             matched += same;
+            matched_texts += if is_text(&class.name) { same } else { 0 };
             (class, removed, added)
         })
         .collect();
-    let common = older.common_ids(&newer)?;
+    let common = older.common_ids(&newer, |_| true)?;
+    let reformed = older.common_ids(&newer, |class| is_text(&class.name))?.saturating_sub(matched_texts);
     let smaller = older.objects.len().min(newer.objects.len()) as u64;
-    // As elsewhere: of ids that correspond next to none has changed its class.
-    let by_id = own && common * 20 >= smaller && (common - matched.min(common)) * 20 <= common;
+    let differing = common.saturating_sub(matched).saturating_sub(reformed);
+    let by_id = own && correspond(common, differing, smaller);
     let totals = pairs.iter().map(|&(class, was, is)| {
         let (was, is) = (older.total(was), newer.total(is));
         (class, was.over(is), is.over(was))

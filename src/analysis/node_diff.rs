@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use rustc_hash::FxHashMap;
 
 use super::class::{Total, kind_class};
-use super::diff::{ConstructorDelta, MatchedBy, ranked};
+use super::diff::{ConstructorDelta, MatchedBy, correspond, is_text, ranked};
 use super::ids::Ids;
 use crate::error::{ErrorKind, Result};
 use crate::graph::{NodeKind, NodeSink, Row, Rows, SparseStrings, filled, reserve};
@@ -240,7 +240,8 @@ impl Newer {
             }
             let now = class_of.class(key, numbers);
             common += 1;
-            differing += u64::from(now != class);
+            let text = |class: u32| is_text(&numbers.names[class as usize]);
+            differing += u64::from(now != class && !(text(now) && text(class)));
             // Neighbours are of one class more often than not.
             if last.0 != (class, now) {
                 keep(&mut matched, std::mem::replace(&mut last, ((class, now), Default::default())));
@@ -255,7 +256,7 @@ impl Newer {
             *sum = sum.plus(total);
         }
         let smaller = self.count.min(self.older.ids.len() as u64);
-        let by_id = !self.older.disowned && common * 20 >= smaller && differing * 20 <= common;
+        let by_id = !self.older.disowned && correspond(common, differing, smaller);
         for (&(class, now), &(was, is)) in &matched {
             // With ids that mean nothing, what has kept its class by chance counts on both sides all the same.
             if class != now || !by_id {
