@@ -267,3 +267,47 @@ fn what_is_no_baseline_is_an_error_that_says_why() {
         assert!(error.contains(why), "{error}");
     }
 }
+
+#[test]
+fn a_few_numbers_of_other_objects_are_enough_to_doubt_them_all() {
+    use super::{Newer, OlderBuilder};
+    use crate::graph::NodeSink;
+    use crate::snapshot::NodeParser;
+
+    /// Two thousand objects, as many texts; `swapped` of the objects are of another class, and `flat` of the texts of one piece.
+    fn heap(swapped: usize, flat: usize) -> Snapshot {
+        let mut s = Snapshot::new();
+        let list = s.node("object", "List", 16);
+        s.edge(0, "property", "list", list);
+        for n in 0..2000 {
+            let object = s.node("object", if n < swapped { "B" } else { "A" }, 24);
+            let text = s.node(if n < flat { "string" } else { "concatenated string" }, "t", 32);
+            s.edge(list, "element", &n.to_string(), object);
+            s.edge(object, "property", "text", text);
+        }
+        s
+    }
+    fn nodes(text: &str, sink: &mut dyn NodeSink) -> crate::graph::SparseStrings {
+        let mut parser = NodeParser::new();
+        parser.feed(text.as_bytes(), sink).unwrap();
+        parser.finish().unwrap()
+    }
+    let old = heap(0, 0);
+    for (swapped, flat, by_id) in
+        [(0, 0, true), (0, 900, true), (6, 900, true), (10, 0, false), (100, 0, false)]
+    {
+        let new = heap(swapped, flat);
+        let (graph, newer_graph) = (old.graph(), new.graph());
+        let found = diff(&graph, &newer_graph, &GO).unwrap().matched_by;
+        assert_eq!(found == MatchedBy::Id, by_id, "{swapped} {flat}: {found:?}");
+        let mut older = OlderBuilder::default();
+        let names = nodes(&old.text(), &mut older);
+        let mut newer = Newer::new(older.finish(&names).unwrap()).unwrap();
+        let names = nodes(&new.text(), &mut newer);
+        let found = newer.finish(&names).matched_by;
+        assert_eq!(found == MatchedBy::Id, by_id, "{swapped} {flat}, nodes alone: {found:?}");
+        let compared = |graph: &Graph| Compared::of(graph, &GO).unwrap();
+        let (found, _) = comparison(&compared(&graph), &compared(&newer_graph)).unwrap();
+        assert_eq!(found == MatchedBy::Id, by_id, "{swapped} {flat}, as DevTools does: {found:?}");
+    }
+}
