@@ -112,6 +112,11 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn what_was_added_to_one_holder_is_counted_there(had in 4usize..60, k in 25usize..100, other in 0usize..40, seed in any::<u64>()) {
         let mut p = Program::new();
