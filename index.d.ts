@@ -206,7 +206,11 @@ export interface LeakReport {
     /** Why there is none. */
     reason: string | null;
     baselineAt: string | null;
-    matchedBy: 'id' | 'constructor' | null;
+    /**
+     * How the baseline's objects were matched with those of the evidence. `id`: by V8's object ids. `path`: by constructor and retaining
+     * path, where these do not correspond. `constructor`: by counts and sizes alone; only comparisons without culprits are.
+     */
+    matchedBy: 'id' | 'path' | 'constructor' | null;
     /** Why not by `id`: what became of the object ids. */
     matchedByReason: string | null;
     /** Where heap figures come from. */
@@ -404,8 +408,12 @@ export interface WrittenSnapshot {
 
 /** What changed between two snapshots; of three, what grew in both intervals. */
 export interface SnapshotDiff {
-  /** `constructor`: V8's object ids do not correspond, so that only counts and sizes are compared. */
-  matchedBy: 'id' | 'constructor';
+  /**
+   * `id`: by class and V8's object id; each object that came or went is known. Where ids do not correspond (a clone, another process, an
+   * inspector session that was closed in between): `path`, by constructor and retaining path; of the objects of one class that are held in
+   * one way it is known how many came or went. Without culprits `constructor`: only counts and sizes of each class are compared.
+   */
+  matchedBy: 'id' | 'path' | 'constructor';
   /** Why they do not correspond; null where they do. */
   matchedByReason: string | null;
   /** Largest growth first. */

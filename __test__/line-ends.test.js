@@ -118,7 +118,7 @@ test('a session of somebody else that was closed in between is noticed, and said
   const { code, stdout, stderr } = await twoLooks('const other = new Session(); other.connect(); other.disconnect();');
   assert.deepEqual([code, stderr], [0, '']);
   const [inline, inlineReason, files, filesReason, countDelta] = JSON.parse(stdout);
-  assert.deepEqual([inline, files, countDelta], ['constructor', 'constructor', 2000]);
+  assert.deepEqual([inline, files, countDelta], ['path', 'path', 2000]);
   assert.match(inlineReason, /^object ids do not correspond: an inspector session .* was closed between the two looks/);
   assert.match(filesReason, /^object ids do not correspond: .*different processes/);
 });
