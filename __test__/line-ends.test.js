@@ -96,7 +96,7 @@ const twoLooks = (between) => evaluate(`
   const tickets = (globalThis.tickets = []);
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwarden-ids-'));
   (async () => {
-    const evidence = new Evidence({ evidence: 'summary', intervalMs: 0, directory }, () => Infinity);
+    const evidence = new Evidence({ evidence: 'summary', intervalMs: 0, directory });
     const before = await writeSnapshot({ directory, summary: false });
     await evidence.takeBaseline();
     ${between}
