@@ -33,6 +33,7 @@ mod judge;
 mod rise;
 mod shape;
 mod track;
+mod weight;
 mod window;
 
 pub use confirm::{Answer, Confirmation, ConfirmedBy, Group, LEAST_LOOKS, Look, MOST_GROUPS, MOST_LOOKS};
