@@ -58,3 +58,20 @@ pub fn bend(axis: &Column, y: &Column, w: &Column, n: usize, growth: f64) -> f64
     square.iter_mut().zip(&axis[..n]).for_each(|(s, x)| *s = (x - 0.5).powi(2));
     least_squares(&[&one, axis, &square], y, w, n).map_or(0.0, |Fit { beta, .. }| beta[2] / growth)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_that_quickens_bends_upwards() {
+        let (mut x, mut y) = ([0.0; MOST], [0.0; MOST]);
+        for i in 0..MOST {
+            x[i] = i as f64 / (MOST - 1) as f64;
+            y[i] = x[i] * x[i];
+        }
+        assert!((bend(&x, &y, &[1.0; MOST], MOST, 1.0) - 1.0).abs() < 1e-6);
+        y.iter_mut().zip(&x).for_each(|(y, x)| *y = x.sqrt());
+        assert!(bend(&x, &y, &[1.0; MOST], MOST, 1.0) < -0.2);
+    }
+}
