@@ -192,8 +192,9 @@ impl Pairs {
         let gone: HashMap<u32, Node> = pairs.removed.iter().map(|&node| (old.0.id(node), node)).collect();
         for node in new.0.nodes().filter(|&node| pairs.added[node as usize]) {
             if let Some(&was) = gone.get(&new.0.id(node)) {
-                let is_text = old.0.kind(was).is_string() && new.0.kind(node).is_string();
-                pairs.differing_classes += u64::from(!is_text);
+                let [from, to] = [(old.1, was), (new.1, node)]
+                    .map(|(classes, n)| classes.names()[classes.get(n) as usize]);
+                pairs.differing_classes += u64::from(!(is_text(from) && is_text(to)));
                 pairs.common_ids += 1;
             }
         }
