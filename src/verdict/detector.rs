@@ -50,7 +50,7 @@ const HEAP: Demands = Demands {
     record: 0.77,
     straight: 7.0,
     sudden_straight: 8.2,
-    weight: 9.0,
+    weight: 8.6,
     collected: true,
     shown_by_majors: false,
 };

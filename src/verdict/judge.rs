@@ -456,6 +456,7 @@ pub fn judge(
             bend: bend(&model.axis, &adjusted, &window.w, n, growth),
             pace: past.map(|_| pace),
             residual: context.bound.is_some(),
+            age: context.now,
         };
         if signs.weight() < demands.weight {
             return Err(Refusal::Faint);

@@ -28,9 +28,16 @@ pub struct Signs {
     pub bend: f64,
     /// Growth before the window as a multiple of the window's, where there is a past.
     pub pace: Option<f64>,
+    /// Samples since the process began.
+    pub age: f64,
     /// Whether the memory is resident memory that nothing else explains, which the kernel moves as well.
     pub residual: bool,
 }
+
+/// Samples after which a process has seen what its day brings it, but for the day itself: some three hours.
+const GROWN_UP: f64 = 400.0;
+/// By how much an age of an e-th of that counts against it.
+const YOUTH: f64 = 0.5;
 
 impl Signs {
     /// The weight of the signs: the larger, the rarer among programs that do not leak.
@@ -47,6 +54,8 @@ impl Signs {
             - 2.1 * self.doubt.clamp(0.0, 1.0)
             - 1.35 * self.load.clamp(0.0, 1.0)
             - past
+            // What has just begun is likelier to be filling up than to leak.
+            + YOUTH * (ln(self.age, 20.0, GROWN_UP) - GROWN_UP.ln())
             - if self.residual { 0.8 } else { 0.0 }
     }
 }
