@@ -109,9 +109,8 @@ describe('a clone of the process', { skip: !clones.available && clones.reason },
 
   test('one is taken at a time, one request waits, a third is refused', async () => {
     const settled = await Promise.allSettled([captureSummary(), captureCensus(), captureSummary()]);
-    assert.deepEqual(settled.map(({ status }) => status), ['fulfilled', 'fulfilled', 'rejected']);
-    assert.equal(settled[2].reason.code, 'HEAPWARDEN_ERR_BUSY');
-    assert.deepEqual(settled.slice(0, 2).map(({ value }) => value.mode), ['clone', 'clone']);
+    const became = settled.map(({ value, reason }) => value?.mode ?? reason.code);
+    assert.deepEqual(became, ['clone', 'clone', 'HEAPWARDEN_ERR_BUSY'], settled.map(({ value, reason }) => value?.reason ?? reason).join());
   });
 
   test('ends with its signal, and leaves nothing', async (t) => {
@@ -169,20 +168,22 @@ describe('a clone of the process', { skip: !clones.available && clones.reason },
         const { port } = server.address();
         const client = net.connect(port, '127.0.0.1');
         const [accepted] = await require('node:events').once(server, 'connection');
-        const taken = heapwarden.captureSummary({ mode: 'clone' });
-        // The clone lives; what this process closes is closed all the same.
-        const ended = new Promise((resolve) => client.on('end', () => resolve('ended')).resume());
-        accepted.end();
+        let captured = false;
+        const taken = heapwarden.captureSummary({ mode: 'clone' }).finally(() => { captured = true; });
+        accepted.resetAndDestroy();
+        client.on('error', () => {});
         server.close();
-        client.end();
-        const first = await Promise.race([ended, taken.then(() => 'captured')]);
-        const again = net.createServer().listen(port, '127.0.0.1', async () => {
-          again.close();
-          tell([first, (await taken).mode]);
-        });
+        // While the clone lives, which takes a moment to let go of what it has inherited, the port is free again.
+        const again = () => net.createServer()
+          .on('error', () => setTimeout(again, 5))
+          .listen(port, '127.0.0.1', async function () {
+            this.close();
+            tell([captured, (await taken).mode]);
+          });
+        again();
       });
     `);
-    assert.deepEqual(refused, ['ended', 'clone']);
+    assert.deepEqual(refused, [false, 'clone']);
   });
 
   test('runs no handler and flushes no stream of the process', async () => {
@@ -290,8 +291,7 @@ describe('a clone of the process', { skip: !clones.available && clones.reason },
     const [mode, counted, after] = await program(`
       const v8 = require('node:v8');
       const ballast = (globalThis.ballast = []);
-      const { heap_size_limit: limit } = v8.getHeapStatistics();
-      while (v8.getHeapStatistics().used_heap_size < 0.8 * limit) ballast.push(Array.from({ length: 1000 }, (_, i) => ({ i })));
+      while (v8.getHeapStatistics().used_heap_size < 52e6) ballast.push(Array.from({ length: 1000 }, (_, i) => ({ i })));
       heapwarden.captureSummary({ mode: 'clone' }).then(({ mode, summary }) => tell([mode, count(summary.constructors), ballast.length > 0]));
     `, ['--max-old-space-size=60']);
     assert.deepEqual([mode, counted, after], ['clone', 5000, true]);
