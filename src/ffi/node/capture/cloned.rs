@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::named;
 use super::product::{Product, Slot, Slots, analyse, internal};
+use super::storage::{Shelf, named};
 use crate::capture::Capture;
 use crate::clone::message::{Message, Step};
 use crate::clone::turn::{Answer, Turns};
@@ -176,6 +176,7 @@ pub fn hear(
     slots: &Slots,
     heap: Bytes,
     control: &Control,
+    shelf: &Shelf,
 ) -> Result<String> {
     let mut heard = Heard::default();
     let watched = watch.hear(control.cancel_flag(), |message| match message {
@@ -193,7 +194,7 @@ pub fn hear(
             if heap.0 > 0 {
                 TIMES.store((peak as f64 / heap.0 as f64).to_bits(), Ordering::Relaxed);
             }
-            named(place.filter(|_| heard.is_written), control)?;
+            named(place.filter(|_| heard.is_written), control, shelf)?;
             match (heard.product, heard.failure) {
                 (Some(product), _) => Ok(product),
                 (None, Some(failure)) => Err(told(&failure)),
