@@ -252,7 +252,8 @@ for (const flag of ['--require', '--import']) {
     for (let i = 1; i <= 2; i++) {
       told.child.kill('SIGUSR2');
       await until(() => lines(told, /snapshot written/).length === i || told.child.exitCode !== null, `snapshot ${i}`);
-      const found = /^heapwarden: snapshot written to (.*\.heapsnapshot\.gz): [\d.]+ MB, paused [\d.]+ ms, mode (inline|clone)/.exec(lines(told, /snapshot written/)[i - 1]);
+      const line = /^heapwarden: snapshot written to (.*\.heapsnapshot\.gz): [\d.]+ MB, paused [\d.]+ ms, mode (inline|clone)/;
+      const found = line.exec(lines(told, /snapshot written/)[i - 1]);
       assert.ok(found, told.stderr);
       paths.push(found[1]);
       assert.deepEqual(fs.readdirSync(told.directory), [path.basename(found[1])]);

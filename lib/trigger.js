@@ -45,8 +45,11 @@ function snapshotOnSignal({ name, compress, directory, maxFiles, maxBytes }, say
     }
     isBusy = true;
     writeSnapshot({ directory, compress, maxFiles, maxBytes, summary: false })
-      .then((written) => say(`heapwarden: ${line(written)}`), (error) => say(`heapwarden: no snapshot: ${error.message} (${error.code ?? error.name})`))
-      .finally(() => { isBusy = false; });
+      .then(line, (error) => `no snapshot: ${error.message} (${error.code ?? error.name})`)
+      .then((text) => {
+        isBusy = false;
+        say(`heapwarden: ${text}`);
+      });
   });
 }
 
