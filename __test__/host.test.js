@@ -9,6 +9,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { after, test } = require('node:test');
+const { MATCHED_BY, MODE } = require('./support');
 
 const ROOT = path.join(__dirname, '..');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwarden-host-'));
@@ -184,7 +185,7 @@ test('a leak is told with its culprits where only the file cannot be written', a
   const errors = [];
   const report = await evidence.report({ status: 'leak' }, (error) => errors.push(error.code));
   assert.deepStrictEqual(errors, ['HEAPWARDEN_ERR_IO']);
-  assert.deepStrictEqual([report.files, report.evidence.mode, report.evidence.matchedBy], [[], 'inline', 'id']);
+  assert.deepStrictEqual([report.files, report.evidence.mode, report.evidence.matchedBy], [[], MODE, MATCHED_BY]);
 });
 
 test('a leak is told where its evidence cannot be taken, and why', unix, () => {

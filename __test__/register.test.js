@@ -4,7 +4,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { bridgeIsOff, folder, run } = require('./support');
+const { MATCHED_BY, MODE, bridgeIsOff, folder, run } = require('./support');
 
 const fixture = (name) => path.join(__dirname, 'fixtures', name);
 const environment = (directory, more) => ({ HEAPWARDEN_INTERVAL_MS: '20', HEAPWARDEN_DIR: directory, ...more });
@@ -24,8 +24,8 @@ function assertNamesTheLeak(report, file) {
   assert.equal(report.verdict.status, 'leak');
   assert.equal(report.verdict.kind, 'heap');
   assert.ok(report.verdict.growthBytesPerSecond > 0 && report.verdict.etaMs > 0);
-  assert.equal(report.evidence.mode, 'inline');
-  assert.equal(report.evidence.matchedBy, 'id');
+  assert.equal(report.evidence.mode, MODE);
+  assert.equal(report.evidence.matchedBy, MATCHED_BY);
   assert.equal(report.evidence.heapSource, bridgeIsOff ? 'node:v8' : 'bridge');
   const [first] = report.culprits;
   assert.equal(first.constructorName, 'Session');

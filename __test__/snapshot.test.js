@@ -6,7 +6,8 @@ const path = require('node:path');
 const { test } = require('node:test');
 const v8 = require('node:v8');
 const { writeSnapshot, summarizeSnapshot, histogramSnapshot, diffSnapshots } = require('..');
-const { folder, run } = require('./support');
+const { clones } = require('../lib/clone');
+const { MODE, folder, run } = require('./support');
 const { oracle } = require('./support/oracle');
 
 class Session {
@@ -49,7 +50,7 @@ test('writeSnapshot: the file, its summary and the naive reading agree', async (
   const written = await writeSnapshot({ path: path.join(dir, 'a', 'b.heapsnapshot') });
   const text = fs.readFileSync(written.path, 'utf8');
   assert.equal(written.bytes, Buffer.byteLength(text));
-  assert.equal(written.mode, 'inline');
+  assert.deepEqual([written.mode, written.reason], [MODE, MODE === 'clone' ? null : clones.reason]);
   assert.ok(written.pauseMs > 0 && written.durationMs >= written.pauseMs);
   assert.deepEqual(await summarizeSnapshot(written.path), written.summary);
   assertEqualsOracle(await summarizeSnapshot(written.path, { shallowSizes: 'file' }), oracle(text));
@@ -85,17 +86,17 @@ test('captureSummary writes nothing', async (t) => {
       console.log(mode, summary.constructors.find((c) => c.constructorName === 'Session').count, kept.length);
     });
   `], { cwd: dir });
-  assert.deepEqual([code, stdout], [0, 'inline 321 321\n']);
+  assert.deepEqual([code, stdout], [0, `${MODE} 321 321\n`]);
   assert.deepEqual(fs.readdirSync(dir), []);
 });
 
 test('the diff of two knows each object that came and went, and why they stay', async (t) => {
   const dir = folder(t);
   for (let i = 0; i < 100; i++) remember(new Session(i));
-  const a = await writeSnapshot({ path: path.join(dir, 'a.heapsnapshot'), summary: false });
+  const a = await writeSnapshot({ path: path.join(dir, 'a.heapsnapshot'), summary: false, mode: 'inline' });
   for (let i = 0; i < 30; i++) sessionsById.delete(i);
   for (let i = 1000; i < 1500; i++) remember(new Session(i));
-  const b = await writeSnapshot({ path: path.join(dir, 'b.heapsnapshot'), summary: false });
+  const b = await writeSnapshot({ path: path.join(dir, 'b.heapsnapshot'), summary: false, mode: 'inline' });
 
   const diff = await diffSnapshots([a.path, b.path]);
   assert.equal(diff.matchedBy, 'id');
@@ -126,6 +127,7 @@ test('what cannot be read or written is an error with a code', async (t) => {
   await assert.rejects(writeSnapshot({ path: path.join(file, 'x.heapsnapshot') }), { code: 'HEAPWARDEN_ERR_IO' });
   await assert.rejects(writeSnapshot({ compress: 'zip' }), { code: 'HEAPWARDEN_ERR_INVALID_ARG' });
   await assert.rejects(writeSnapshot({ signal: {} }), { code: 'HEAPWARDEN_ERR_INVALID_ARG' });
-  await assert.rejects(writeSnapshot({ mode: 'clone' }), { code: 'HEAPWARDEN_ERR_UNSUPPORTED' });
+  await assert.rejects(writeSnapshot({ mode: 'twin' }), { code: 'HEAPWARDEN_ERR_INVALID_ARG' });
+  if (!clones.available) await assert.rejects(writeSnapshot({ mode: 'clone' }), { code: 'HEAPWARDEN_ERR_UNSUPPORTED' });
   assert.deepEqual(fs.readdirSync(dir), ['file']);
 });

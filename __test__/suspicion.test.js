@@ -11,7 +11,7 @@ const { translated } = require('../lib/errors');
 const { Evidence } = require('../lib/evidence');
 const native = require('../lib/load');
 const { Suspicion } = require('../lib/suspicion');
-const { ownThreads, run, until } = require('./support');
+const { MODE, ownThreads, run, until } = require('./support');
 
 /** A native half that wants a look whenever it is asked, and takes down what it is told. */
 function eager() {
@@ -25,7 +25,8 @@ function eager() {
   };
 }
 
-const evidence = (mode, room = () => Infinity) => new Evidence({ evidence: mode, directory: os.tmpdir(), intervalMs: 0 }, room);
+const plenty = () => ({ heap: 8 << 20, memoryBytes: 4e9 });
+const evidence = (mode, room = plenty) => new Evidence({ evidence: mode, directory: os.tmpdir(), intervalMs: 0 }, room);
 const never = (error) => { throw error; };
 
 test('looks are taken one at a time; the first is the baseline where there was none, and the report uses the last', async () => {
@@ -48,7 +49,7 @@ test('looks are taken one at a time; the first is the baseline where there was n
   await look(2);
   const verdict = { status: 'leak', kind: 'heap', evidence: { confirmedBy: { constructorName: 'Waybill' } } };
   const { culprits: [first], pauseMs, evidence: note } = await looks.report(verdict, never);
-  assert.deepEqual([first.constructorName, note.mode, note.reason], ['Waybill', 'inline', null]);
+  assert.deepEqual([first.constructorName, note.mode, note.reason], ['Waybill', MODE, null]);
   const again = await looks.report(verdict, never);
   assert.equal(again.pauseMs, pauseMs, 'the program is not stopped for what is known');
   const proven = await looks.report({ status: 'leak', kind: 'heap', evidence: {} }, never);
@@ -96,7 +97,7 @@ test('a worker may be terminated while it looks', async () => {
   const worker = new Worker(`
     const { parentPort } = require('node:worker_threads');
     const { Evidence } = require(${JSON.stringify(path.join(__dirname, '..', 'lib', 'evidence'))});
-    new Evidence({ evidence: 'summary', directory: '.', intervalMs: 0 }, () => Infinity).look();
+    new Evidence({ evidence: 'summary', directory: '.', intervalMs: 0 }).look();
     parentPort.postMessage('looking');
     setInterval(() => {}, 1000);
   `, { eval: true });
@@ -126,7 +127,7 @@ describe('in a program', { concurrency: true }, () => {
     assert.deepEqual([constructorName, holder, captures], ['Session', '[[Entries]] of Map, sessionsById', 3]);
     assert.ok(growthBytesPerSecond > 0);
     assert.equal(report.culprits[0].constructorName, 'Session');
-    assert.deepEqual([report.evidence.mode, report.evidence.reason], ['inline', null]);
+    assert.deepEqual([report.evidence.mode, report.evidence.reason], [MODE, null]);
   });
 
   test('what is full soon after it was suspected is no leak', async () => {

@@ -83,13 +83,19 @@ function takeWhenAlone(capture, given, signal) {
 
 async function later(capture, options, first, signal) {
   let { waitMs } = first;
-  for (let attempts = 1; ; ) {
-    await new Promise((resolve) => { setTimeout(resolve, waitMs ?? BREAK_MS); });
-    signal?.throwIfAborted();
-    if (waitMs === undefined || waitMs === null) attempts += 1;
-    const next = translated(() => capture.takeClone({ ...options, insist: attempts >= ATTEMPTS_TO_BE_ALONE }));
-    if (next.pauseMs !== undefined && next.pauseMs !== null) return next.pauseMs;
-    ({ waitMs } = next);
+  try {
+    for (let attempts = 1; ; ) {
+      await new Promise((resolve) => { setTimeout(resolve, waitMs ?? BREAK_MS); });
+      signal?.throwIfAborted();
+      if (waitMs === undefined || waitMs === null) attempts += 1;
+      const next = translated(() => capture.takeClone({ ...options, insist: attempts >= ATTEMPTS_TO_BE_ALONE }));
+      if (next.pauseMs !== undefined && next.pauseMs !== null) return next.pauseMs;
+      ({ waitMs } = next);
+    }
+  } catch (error) {
+    // Its place in the queue, or its turn, is another's.
+    capture.cancel();
+    throw error;
   }
 }
 

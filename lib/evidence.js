@@ -2,23 +2,28 @@
 
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
-const v8 = require('node:v8');
 const native = require('./load');
 const { bridge } = require('./bridge');
+const { MB, clones, room } = require('./clone');
+const { HeapwardenError } = require('./errors');
 const { capture, snapshotName } = require('./snapshot');
 
 /**
- * The largest heaps of which `evidence: 'auto'` takes an inline snapshot, at about 50 ms of pause a megabyte. A process that
- * is proven to leak will stop for good if nobody finds out why; one that has just warmed up, or is suspected, is most likely healthy.
+ * The largest heaps, in megabytes, of which `evidence: 'auto'` takes a snapshot: in a clone, which takes processor time, and inline, at
+ * about 50 ms of pause a megabyte. A process that is proven to leak will stop for good if nobody finds out why; one that has just
+ * warmed up, or is suspected, is most likely healthy.
  */
-const AUTO_LIMIT_MB = { baseline: 128, suspect: 128, leak: 256 };
-/** What a snapshot takes of memory, in times the heap: V8's graph at 350 to 540 bytes a node, and ours. */
-const TIMES_THE_HEAP = 8;
+const AUTO_LIMIT_MB = {
+  clone: { baseline: 512, suspect: 1024, leak: Infinity },
+  inline: { baseline: 128, suspect: 128, leak: 256 },
+};
 /** See `#leastAgeMs`. */
 const LEAST_AGE_INTERVALS = 2;
 /** How old a look at a suspicion may be, in sampling intervals, to stand for the second look at the leak that it became. */
 const FRESH_INTERVALS = 4;
-const MB = 1024 * 1024;
+/** Growth of a constructor below this is what two ways of counting may differ by. */
+const LEAST_COUNTED = 100;
+const MOST_COUNTED = 20;
 
 /** Waits without keeping the process alive. */
 const sleep = (ms) => (ms > 0 ? new Promise((resolve) => { setTimeout(resolve, ms).unref(); }) : undefined);
@@ -31,6 +36,8 @@ class Evidence {
   #refused;
   #pauseMs = 0;
   #room;
+  /** Objects by constructor, as of the baseline: all that is compared where a second snapshot does not fit. */
+  #census;
   /** How much older than the baseline the second look has to be, so that there is growth to see. */
   #leastAgeMs;
   #freshMs;
@@ -43,11 +50,11 @@ class Evidence {
   /** Counts the releases, so that a baseline that was under way at one is not kept. */
   #released = 0;
 
-  /** `room()` gives the bytes that the process can still take. */
-  constructor({ evidence, directory, intervalMs = 30_000 }, room) {
+  /** `roomFor(way)` says whether there is memory for a way to look at the heap: see `room` in `clone.js`. */
+  constructor({ evidence, directory, intervalMs = 30_000 }, roomFor = room) {
     this.#mode = evidence;
     this.#directory = directory;
-    this.#room = room;
+    this.#room = roomFor;
     this.#leastAgeMs = LEAST_AGE_INTERVALS * intervalMs;
     this.#freshMs = FRESH_INTERVALS * intervalMs;
   }
@@ -70,12 +77,42 @@ class Evidence {
 
   async #takeBaseline() {
     this.#refused = this.refusal('baseline');
-    if (this.#refused) return;
     const released = this.#released;
-    const { capture: taken, pauseMs } = await capture({ product: 'baseline' });
+    const at = Date.now();
+    if (this.#refused) {
+      const census = await this.#countObjects();
+      if (released === this.#released) this.#census = census && { ...census, at };
+      return;
+    }
+    const { capture: taken, constructors, mode, pauseMs } = await this.#capture('baseline', { product: 'baseline' });
     if (released !== this.#released) return;
-    this.#baseline = { taken, at: Date.now() };
+    this.#baseline = { taken, at, mode };
+    this.#census = { constructors, at };
     this.#pauseMs += pauseMs;
+  }
+
+  /** Has a snapshot taken in a clone, or inline where that may be. */
+  #capture(when, given) {
+    return capture({
+      ...given, room: this.#room, mode: this.#clones(when) ? 'auto' : 'inline',
+      inlineRefusal: () => {
+        const why = this.#inlineRefusal(when);
+        return why && new HeapwardenError('HEAPWARDEN_ERR_NO_ROOM', why);
+      },
+    });
+  }
+
+  /** Objects by constructor, where there is memory for that; nothing where there is not. */
+  async #countObjects() {
+    if (this.#mode === 'none' || !clones.walk || this.#room('census').shortage) return undefined;
+    try {
+      const counted = await capture({ product: 'census', mode: 'clone', room: this.#room });
+      this.#pauseMs += counted.pauseMs;
+      return counted;
+    } catch {
+      // The last rung: what it cannot tell, nobody can.
+      return undefined;
+    }
   }
 
   /**
@@ -95,11 +132,16 @@ class Evidence {
     const at = Date.now();
     try {
       const what = baseline ? { product: 'growth', since: baseline.taken } : { product: 'baseline' };
-      const { capture: taken, growth, matchedByReason, pauseMs } = await capture({ ...what, signal });
+      const { capture: taken, growth, constructors, matchedByReason, mode, pauseMs } =
+        await this.#capture('suspect', { ...what, signal });
       this.#pauseMs += pauseMs;
       if (released !== this.#released) return undefined;
-      if (growth) this.#lastLook = { at, growth: { ...growth, constructors: growth.constructors.slice(0, 20) }, matchedByReason };
-      else this.#baseline = { taken, at };
+      if (growth) {
+        this.#lastLook = { at, mode, growth: { ...growth, constructors: growth.constructors.slice(0, MOST_COUNTED) }, matchedByReason };
+      } else {
+        this.#baseline = { taken, at, mode };
+        this.#census = { constructors, at };
+      }
       return taken;
     } catch (error) {
       if (released !== this.#released) return undefined;
@@ -111,6 +153,7 @@ class Evidence {
   release() {
     this.#released += 1;
     this.#baseline = undefined;
+    this.#census = undefined;
     this.#lastLook = undefined;
     this.#looking?.aborter.abort();
   }
@@ -134,6 +177,7 @@ class Evidence {
       refused = `the evidence could not be taken: ${error.message}`;
       onError(error);
     }
+    const census = refused ? await this.#counted() : undefined;
     return {
       schemaVersion: native.LEAK_REPORT_SCHEMA_VERSION,
       reportedAt: new Date().toISOString(),
@@ -142,14 +186,16 @@ class Evidence {
       node: process.version,
       verdict,
       culprits: found.growth?.culprits ?? [],
-      constructors: found.growth?.constructors.slice(0, 20) ?? [],
+      constructors: found.growth?.constructors.slice(0, MOST_COUNTED) ?? [],
+      ...(census && { census: census.grown }),
       allocationSites: [],
       files: found.files ?? [],
       pauseMs: this.#pauseMs,
       evidence: {
-        mode: refused ? 'none' : 'inline',
-        reason: refused ?? null,
-        baselineAt: refused ? null : new Date(baseline.at).toISOString(),
+        mode: census ? 'clone' : refused ? 'none' : found.mode,
+        rung: census ? 'census' : refused ? 'none' : 'snapshot',
+        reason: refused ?? found.reason ?? null,
+        baselineAt: isoTime(refused ? census?.since : baseline.at),
         matchedBy: found.growth?.matchedBy ?? null,
         matchedByReason: found.matchedByReason ?? null,
         heapSource: bridge.available ? 'bridge' : 'node:v8',
@@ -166,27 +212,55 @@ class Evidence {
 
   async #growth({ taken }, onError) {
     const file = this.#mode === 'snapshot' ? path.join(this.#directory, snapshotName()) : undefined;
-    const { growth, matchedByReason, pauseMs, fileError } = await capture({ file, product: 'growth', since: taken });
+    const { growth, matchedByReason, mode, reason, pauseMs, fileError } =
+      await this.#capture('leak', { file, product: 'growth', since: taken });
     this.#pauseMs += pauseMs;
     if (fileError) onError(fileError);
-    return { growth, matchedByReason, files: file && !fileError ? [file] : [] };
+    return { growth, matchedByReason, mode, reason, files: file && !fileError ? [file] : [] };
+  }
+
+  /** The constructors of which there are more objects than at the baseline, most growth first; nothing where nobody has counted. */
+  async #counted() {
+    const before = this.#census;
+    const now = before && await this.#countObjects();
+    if (!now) return undefined;
+    const were = new Map(before.constructors.map(({ constructorName, count }) => [constructorName, count]));
+    const grown = now.constructors
+      .map(({ constructorName, count }) => ({ constructorName, count, countDelta: count - (were.get(constructorName) ?? 0) }))
+      .filter(({ countDelta }) => countDelta >= LEAST_COUNTED)
+      .sort((a, b) => b.countDelta - a.countDelta)
+      .slice(0, MOST_COUNTED);
+    return { grown, since: before.at };
   }
 
   /** Why no snapshot may be taken now, if so. */
   refusal(when) {
     if (this.#mode === 'none') return 'evidence is switched off';
+    if (this.#clones(when) && !this.#room('clone').shortage) return undefined;
+    return this.#inlineRefusal(when);
+  }
+
+  /** Whether a clone may be made for a look at a heap of this size. */
+  #clones(when) {
+    return clones.available && (this.#mode !== 'auto' || this.#room('clone').heap <= AUTO_LIMIT_MB.clone[when] * MB);
+  }
+
+  /** Why no snapshot may be taken that stops the process, if so. */
+  #inlineRefusal(when) {
     if (this.#mode !== 'auto') return undefined;
-    const heap = v8.getHeapStatistics().used_heap_size;
+    const { heap, shortage } = this.#room('inline');
     const heapMB = Math.round(heap / MB);
-    const room = this.#room();
-    if (heap * TIMES_THE_HEAP > room) {
-      return `an inline snapshot of ${heapMB} MB of heap may need ${TIMES_THE_HEAP} times as much memory, and ` +
-        `${Math.round(room / MB)} MB are left; set evidence to "summary" or "snapshot" to take it all the same`;
-    }
-    if (heapMB <= AUTO_LIMIT_MB[when]) return undefined;
-    return `the heap is ${heapMB} MB: an inline snapshot would stop the process for about ${Math.ceil(heapMB / 20)} s; ` +
+    const noClone = clones.available ? this.#room('clone').shortage : clones.reason;
+    const why = noClone ? ` (not in a clone: ${noClone})` : '';
+    if (shortage) return `too little memory for a snapshot of ${shortage}${why}; set evidence to "summary" or "snapshot" to take it all the same`;
+    if (heapMB <= AUTO_LIMIT_MB.inline[when]) return undefined;
+    return `the heap is ${heapMB} MB: an inline snapshot would stop the process for about ${Math.ceil(heapMB / 20)} s${why}; ` +
       'set evidence to "summary" or "snapshot" to take it all the same';
   }
+}
+
+function isoTime(ms) {
+  return ms === undefined ? null : new Date(ms).toISOString();
 }
 
 module.exports = { Evidence };

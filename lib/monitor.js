@@ -1,7 +1,6 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
-const { freemem } = require('node:os');
 const { threadId } = require('node:worker_threads');
 const v8 = require('node:v8');
 const { NativeMonitor } = require('./load');
@@ -46,7 +45,7 @@ class MemoryMonitor extends EventEmitter {
     this.#native = translated(
       () => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
     this.#wantsCpu = this.#native.wantsCpu;
-    this.#evidence = new Evidence(this.#options, () => this.#room());
+    this.#evidence = new Evidence(this.#options);
     this.#suspicion = new Suspicion(this.#native, this.#evidence, (error) => this.#tellLater('error', error));
   }
 
@@ -159,13 +158,6 @@ class MemoryMonitor extends EventEmitter {
     }
     if (newest && this.#running) this.#suspicion.poll();
     return newest;
-  }
-
-  /** Bytes that this process can still take, by the machine and by the container's limit. */
-  #room() {
-    const last = JSON.parse(this.#native.report()).at(-1);
-    const inContainer = last?.containerLimit ? last.containerLimit - last.rss : Infinity;
-    return Math.max(0, Math.min(freemem(), inContainer));
   }
 
   #alert({ type, verdict, ...details }) {

@@ -8,7 +8,7 @@ const { threadId } = require('node:worker_threads');
 const v8 = require('node:v8');
 const native = require('./load');
 const { bridge } = require('./bridge');
-const { clones, inClone, noRoom, room } = require('./clone');
+const { clones, inClone, noRoom, room: roomFor } = require('./clone');
 const { fromJson, invalidArg, translated, translatedAsync, unsupported } = require('./errors');
 const { analyse } = require('./job');
 const { knowLineEnds } = require('./line-ends');
@@ -24,7 +24,7 @@ const {
  * signal's reason and leaves no file. With a `file` there must be space for it; with a `budget` (`{ maxFiles, maxBytes }`) the oldest of
  * our own snapshots beside it make way, and `evicted` has their paths.
  */
-async function capture({ mode = 'auto', inlineRefusal = shortageOf('inline'), ...given }) {
+async function capture({ mode = 'auto', room = roomFor, inlineRefusal = shortageOf('inline'), ...given }) {
   given.signal?.throwIfAborted();
   const started = performance.now();
   const done = (taken) => ({ ...taken, durationMs: performance.now() - started });
@@ -50,7 +50,7 @@ async function capture({ mode = 'auto', inlineRefusal = shortageOf('inline'), ..
 /** Why an inline snapshot may not be taken instead of a clone, as an error: by default, where it would certainly not fit. */
 function shortageOf(way) {
   return (reason) => {
-    const { shortage } = room(way);
+    const { shortage } = roomFor(way);
     return shortage && noRoom('a snapshot', `${shortage}${reason ? ` (no clone: ${reason})` : ''}`);
   };
 }

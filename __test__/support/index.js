@@ -11,6 +11,10 @@ const vm = require('node:vm');
 
 const ROOT = path.resolve(__dirname, '..', '..');
 const bridgeIsOff = process.env.HEAPWARDEN_BRIDGE === 'off';
+/** Where `auto` takes a snapshot, and how two of them are compared then. */
+const takenInClone = process.platform === 'linux' && !bridgeIsOff && process.env.HEAPWARDEN_CLONE !== 'off';
+const MODE = takenInClone ? 'clone' : 'inline';
+const MATCHED_BY = takenInClone ? 'path' : 'id';
 
 v8.setFlagsFromString('--expose-gc');
 /** A full collection, without the flag on the command line. */
@@ -74,4 +78,4 @@ function ownThreads() {
   });
 }
 
-module.exports = { ROOT, bridgeIsOff, gc, sleep, until, run, evaluate, folder, ownThreads };
+module.exports = { MATCHED_BY, MODE, ROOT, bridgeIsOff, gc, sleep, until, run, evaluate, folder, ownThreads };

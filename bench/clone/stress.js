@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 'use strict';
 
 // Clones a busy process again and again: node bench/clone/stress.js [--captures 200] [--heap-mb 30] [--workers 0] [--kill]
@@ -13,7 +12,6 @@ const crypto = require('node:crypto');
 const fs = require('node:fs');
 const http = require('node:http');
 const os = require('node:os');
-const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { Worker } = require('node:worker_threads');
 const zlib = require('node:zlib');

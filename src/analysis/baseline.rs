@@ -2,46 +2,62 @@
 //!
 //! V8 numbers JavaScript objects with odd ids that ascend for the life of the process, so one number tells old from new: whatever
 //! has a larger odd id than any in the early snapshot was made later. The hundred or so native nodes have even ids (hashes) and
-//! are kept one by one. With count and size of each class that is some ten kilobytes for a heap of any size.
+//! are kept one by one. With count and size of each class that is some ten kilobytes for a heap of any size. Should the ids not tell, a
+//! few hundred kilobytes more say how many objects of each class were held in which way.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::by_path::{Earlier, Groups, by_path, groups};
 use super::class::{Classes, Total};
 use super::culprits::{Before, Culprit, culprits};
 use super::diff::{ConstructorDelta, MatchedBy, named, ranked};
 use super::likeness::Likeness;
+use super::stored::Stored;
 use super::trees::Trees;
 use crate::error::Result;
-use crate::graph::path::Paths;
 use crate::graph::{Graph, check, filled};
 
 /// More classes than this are rare; those with the fewest instances are forgotten.
-const MAX_CLASSES: usize = 4096;
+pub(super) const MAX_CLASSES: usize = 4096;
 
 /// More native nodes than this are not remembered.
-const MAX_NATIVE: usize = 16_384;
+pub(super) const MAX_NATIVE: usize = 16_384;
 
-/// More likenesses than this are not remembered; those that fewest share are forgotten.
-const MAX_ALIKE: usize = 8192;
+/// More groups of objects that are alike than this are not remembered; the smallest are forgotten.
+pub(super) const MAX_ALIKE: usize = 8192;
 
 /// Enough to tell 0.01 % from 37 %.
 const SAMPLE: usize = 1024;
 
+/// A step that is rounded down makes more of them.
+pub(super) const MAX_SAMPLE: usize = 2 * SAMPLE;
+
 /// An early snapshot, reduced to what growth is measured against: a hundred kilobytes, or a few.
-#[derive(Debug, Clone)]
+///
+/// For a comparison by retaining path it remembers the 8192 largest groups of objects of one class that are held in the same way. What a
+/// class has besides is one group: of that many objects that came and as many that went, of this class and each in small groups, nothing
+/// is told. Counts and sizes of a class are right all the same.
+///
+/// It is stored as JSON; what is not a baseline is an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Stored", try_from = "Stored")]
 pub struct Baseline {
-    totals: HashMap<Box<str>, Total>,
+    /// The names of the classes with their totals.
+    pub(super) classes: Vec<(Box<str>, Total)>,
+    /// Whether the ids are those of the process.
+    pub(super) ids_are_own: bool,
     /// The highest id of a JavaScript object.
-    watermark: u32,
+    pub(super) watermark: u32,
     /// Ids of native nodes, ascending.
-    native: Vec<u32>,
+    pub(super) native: Vec<u32>,
     /// Some ids with the hash of their class, ascending.
-    sample: Vec<(u32, u32)>,
-    /// How many nodes are alike, should the ids be lost.
-    alike: HashMap<u64, u32>,
+    pub(super) sample: Vec<(u32, u32)>,
+    /// How many of a class, by its place in `classes`, are alike, should the ids not tell. The largest first.
+    pub(super) alike: Vec<((u32, u64), Total)>,
 }
 
 /// What has changed between two points of a process's life.
@@ -64,11 +80,9 @@ impl Baseline {
     /// `OutOfMemory`, `Cancelled`.
     pub fn of(graph: &Graph, cancel: &AtomicBool) -> Result<Self> {
         let classes = Classes::of(graph)?;
-        let mut totals: Vec<(&str, Total)> = named(&classes, &classes.totals(graph)).into_iter().collect();
-        if totals.len() > MAX_CLASSES {
-            totals.sort_by_key(|(name, total)| (std::cmp::Reverse(total.count), *name));
-            totals.truncate(MAX_CLASSES);
-        }
+        let mut totals: Vec<(u32, Total)> = (0..).zip(classes.totals(graph)).collect();
+        totals.sort_by_key(|&(class, total)| (Reverse(total.count), classes.names()[class as usize]));
+        totals.truncate(MAX_CLASSES);
         let ids = || graph.nodes().map(|node| (graph.id(node), node));
         let watermark = ids().map(|(id, _)| id).filter(|&id| is_javascript(id)).max().unwrap_or(0);
         let mut native: Vec<u32> = ids().map(|(id, _)| id).filter(|&id| !is_javascript(id)).collect();
@@ -82,18 +96,44 @@ impl Baseline {
             .collect();
         sample.sort_unstable();
         sample.dedup_by_key(|&mut (id, _)| id);
-        let totals = totals.into_iter().map(|(name, total)| (Box::from(name), total)).collect();
-        let paths = Paths::of(graph, cancel)?;
-        let mut alike: Vec<(u64, u32)> = Likeness::of(graph, &paths, cancel)?.counts().into_iter().collect();
-        alike.sort_by_key(|&(key, count)| (std::cmp::Reverse(count), key));
+        let (_, likeness) = Likeness::of(graph, cancel)?;
+        let mut places = vec![None; classes.names().len()];
+        (0u32..).zip(&totals).for_each(|(place, &(class, _))| places[class as usize] = Some(place));
+        let mut alike: Vec<((u32, u64), Total)> = groups(graph, &classes, &likeness)
+            .into_iter()
+            .filter_map(|((class, likeness), total)| Some(((places[class as usize]?, likeness), total)))
+            .collect();
+        alike.sort_unstable_by_key(|&(group, total)| (Reverse((total.count, total.size)), group));
         alike.truncate(MAX_ALIKE);
-        Ok(Self { totals, watermark, native, sample, alike: alike.into_iter().collect() })
+        alike.shrink_to_fit();
+        let names = classes.names();
+        Ok(Self {
+            classes: totals.iter().map(|&(class, total)| (Box::from(names[class as usize]), total)).collect(),
+            ids_are_own: graph.ids_are_own(),
+            watermark,
+            native,
+            sample,
+            alike,
+        })
     }
 
     /// The bytes this takes, about.
     pub fn memory(&self) -> usize {
-        let names: usize = self.totals.keys().map(|name| name.len() + size_of::<(Box<str>, Total)>()).sum();
-        names + self.native.len() * 4 + self.sample.len() * 8 + self.alike.len() * 16
+        let names: usize = self.classes.iter().map(|(name, _)| name.len()).sum();
+        names
+            + size_of_val(&*self.classes)
+            + size_of_val(&*self.native)
+            + size_of_val(&*self.sample)
+            + size_of_val(&*self.alike)
+    }
+
+    /// Whether the ids are those of the process: see [`Graph::ids_are_own`].
+    pub fn ids_are_own(&self) -> bool {
+        self.ids_are_own
+    }
+
+    fn totals(&self) -> impl Iterator<Item = (&str, Total)> {
+        self.classes.iter().map(|(name, total)| (&**name, *total))
     }
 
     fn is_new(&self, id: u32) -> bool {
@@ -102,6 +142,9 @@ impl Baseline {
 
     /// Whether ids still mean what they meant: most of the sample that is found again has kept its class.
     fn corresponds(&self, graph: &Graph, classes: &Classes<'_>) -> bool {
+        if !(self.ids_are_own && graph.ids_are_own()) {
+            return false;
+        }
         let (mut found, mut same) = (0usize, 0usize);
         for node in graph.nodes() {
             if let Ok(at) = self.sample.binary_search_by_key(&graph.id(node), |&(id, _)| id) {
@@ -129,12 +172,13 @@ fn hash(text: &str) -> u32 {
 /// `OutOfMemory`, `Cancelled`.
 pub fn growth(baseline: &Baseline, graph: &Graph, cancel: &AtomicBool) -> Result<Growth> {
     let classes = Classes::of(graph)?;
-    let before: HashMap<&str, Total> =
-        baseline.totals.iter().map(|(name, total)| (&**name, *total)).collect();
     check(cancel)?;
     if !baseline.corresponds(graph, &classes) {
-        return by_constructor(&before, &baseline.alike, graph, &classes, cancel);
+        let groups: Groups = baseline.alike.iter().copied().collect();
+        let before = Earlier { classes: baseline.totals().collect(), groups };
+        return by_path(&before, graph, &classes, cancel);
     }
+    let before: HashMap<&str, Total> = baseline.totals().collect();
     let mut is_added = filled(false, graph.node_count())?;
     let mut added = vec![Total::default(); classes.names().len()];
     for node in graph.nodes().filter(|&node| baseline.is_new(graph.id(node))) {
@@ -151,7 +195,7 @@ pub fn growth(baseline: &Baseline, graph: &Graph, cancel: &AtomicBool) -> Result
             let at = |map: &HashMap<&str, Total>| map.get(name).copied().unwrap_or_default();
             let (was, is, came) = (at(&before), at(&after), at(&added));
             let gone = Total {
-                count: (was.count + came.count).saturating_sub(is.count),
+                count: was.count.saturating_add(came.count).saturating_sub(is.count),
                 size: was.size.saturating_add(came.size).saturating_sub(is.size),
             };
             ConstructorDelta::new(name, came, gone)
@@ -167,31 +211,4 @@ fn all_names<'a>(
     after: &'a HashMap<&'a str, Total>,
 ) -> impl Iterator<Item = &'a str> {
     after.keys().chain(before.keys().filter(|name| !after.contains_key(**name))).copied()
-}
-
-/// The comparison that is left when ids mean nothing: how many there are of each class and how many there were, and for the
-/// culprits how many are alike, `alike` being how many were.
-pub(crate) fn by_constructor(
-    before: &HashMap<&str, Total>,
-    alike: &HashMap<u64, u32>,
-    graph: &Graph,
-    classes: &Classes<'_>,
-    cancel: &AtomicBool,
-) -> Result<Growth> {
-    let after = named(classes, &classes.totals(graph));
-    let constructors = all_names(before, &after)
-        .map(|name| {
-            let at = |map: &HashMap<&str, Total>| map.get(name).copied().unwrap_or_default();
-            let (was, is) = (at(before), at(&after));
-            let over = |a: Total, b: Total| Total {
-                count: a.count.saturating_sub(b.count),
-                size: a.size.saturating_sub(b.size),
-            };
-            ConstructorDelta::new(name, over(is, was), over(was, is))
-        })
-        .collect();
-    let trees = Trees::of(graph, cancel)?;
-    let added = Likeness::of(graph, &trees.paths, cancel)?.added(graph, &trees.paths, alike)?;
-    let culprits = culprits(Before { added, totals: before }, graph, classes, &trees, cancel)?;
-    Ok(Growth { matched_by: MatchedBy::Constructor, constructors: ranked(constructors), culprits })
 }

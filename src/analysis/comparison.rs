@@ -1,4 +1,5 @@
-//! DevTools' Comparison, to the byte: two snapshots by its classes, its shallow sizes and object id.
+//! DevTools' Comparison, to the byte: two snapshots by its classes, its shallow sizes and object id. Where ids do not tell, by path if it
+//! was asked for, else by class alone.
 //!
 //! Unlike [`super::node_diff`] this needs the edges: for the stores that belong to one object, and for the properties that tell plain
 //! objects apart. Both snapshots are told apart by the interfaces of the newer one, as DevTools does. One graph is in memory at a time.
@@ -6,10 +7,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
+use rustc_hash::FxHashMap;
+
+use super::by_path::Change;
 use super::class::Total;
-use super::diff::{ConstructorDelta, MatchedBy, ranked};
+use super::diff::{ConstructorDelta, MatchedBy, correspond, is_text, ranked};
 use super::grouping::{Grouping, Interfaces, List, Matcher, list_of};
 use super::ids::Ids;
+use super::likeness::Likeness;
 use crate::error::Result;
 use crate::graph::location::Place;
 use crate::graph::owned::store_owners;
@@ -26,9 +31,15 @@ pub struct Compared {
     /// Group, id and size. Sizes of 4 GB and more stand in `wide`.
     objects: Vec<Object>,
     wide: HashMap<u32, u64>,
+    ids_are_own: bool,
+    /// By object, where paths are compared.
+    likeness: Option<Vec<u64>>,
 }
 
 type Object = (u32, u32, u32);
+
+/// Count and bytes by class and likeness.
+type Alike = HashMap<Class, FxHashMap<u64, Total>>;
 
 /// What makes a class: its name, and where it is written in which script.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,6 +56,20 @@ impl Compared {
     ///
     /// `OutOfMemory`, `Cancelled`.
     pub fn of(graph: &Graph, cancel: &AtomicBool) -> Result<Self> {
+        Self::with(graph, None, cancel)
+    }
+
+    /// The same for a comparison by retaining path: 8 bytes more.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`, `Cancelled`.
+    pub fn by_path(graph: &Graph, cancel: &AtomicBool) -> Result<Self> {
+        let (_, likeness) = Likeness::of(graph, cancel)?;
+        Self::with(graph, Some(&likeness), cancel)
+    }
+
+    fn with(graph: &Graph, likeness: Option<&Likeness>, cancel: &AtomicBool) -> Result<Self> {
         let mut spare = Spare::default();
         let mut sizes = graph.self_sizes().clone();
         for (store, owner) in store_owners(graph, &mut spare, cancel)? {
@@ -76,17 +101,65 @@ impl Compared {
             }
             *slot = (by_node[node as usize], id, size.min(u64::from(u32::MAX)) as u32);
         }
-        Ok(Self { interfaces: Interfaces::of(graph)?, groups: classes, lists, objects, wide })
+        let likeness = match likeness {
+            Some(likeness) => {
+                let mut by_object = filled(0, count)?;
+                let nodes = graph.nodes().filter(taking);
+                by_object.iter_mut().zip(nodes).for_each(|(slot, node)| *slot = likeness.get(node));
+                Some(by_object)
+            }
+            None => None,
+        };
+        Ok(Self {
+            interfaces: Interfaces::of(graph)?,
+            groups: classes,
+            lists,
+            objects,
+            wide,
+            ids_are_own: graph.ids_are_own(),
+            likeness,
+        })
     }
 
-    /// The objects by class and id, plain ones by the interfaces of `matcher`.
-    fn resolve(&self, matcher: &Matcher<'_>) -> Result<Resolved<'_>> {
+    /// The class of each group, plain objects by the interfaces of `matcher`.
+    fn classes(&self, matcher: &Matcher<'_>) -> Vec<Class> {
         let mut classes = self.groups.clone();
         for Class { name, .. } in &mut classes {
             if let Some(list) = list_of(name).and_then(|list| self.lists.get(list)) {
                 *name = matcher.find(list.iter().map(|property| &**property)).unwrap_or("Object").into();
             }
         }
+        classes
+    }
+
+    /// The bytes that `object` takes.
+    fn size(&self, (_, id, size): Object) -> u64 {
+        let wide = if size == u32::MAX { self.wide.get(&id).copied() } else { None };
+        wide.unwrap_or(u64::from(size))
+    }
+
+    /// By class and likeness, count and bytes; nothing where only ids are known.
+    fn alike(&self, matcher: &Matcher<'_>) -> Option<Alike> {
+        let likeness = self.likeness.as_ref()?;
+        let mut groups: Vec<FxHashMap<u64, Total>> = vec![FxHashMap::default(); self.groups.len()];
+        for (&object, &likeness) in self.objects.iter().zip(likeness) {
+            let total = groups[object.0 as usize].entry(likeness).or_default();
+            *total = total.plus(Total { count: 1, size: self.size(object) });
+        }
+        let mut by_class = Alike::new();
+        for (class, group) in self.classes(matcher).into_iter().zip(groups) {
+            let totals = by_class.entry(class).or_default();
+            for (likeness, total) in group {
+                let sum = totals.entry(likeness).or_default();
+                *sum = sum.plus(total);
+            }
+        }
+        Some(by_class)
+    }
+
+    /// The objects by class and id, plain ones by the interfaces of `matcher`.
+    fn resolve(&self, matcher: &Matcher<'_>) -> Result<Resolved<'_>> {
+        let classes = self.classes(matcher);
         let mut first: HashMap<&Class, u32> = HashMap::new();
         let numbers: Vec<u32> =
             (0..).zip(&classes).map(|(number, class)| *first.entry(class).or_insert(number)).collect();
@@ -95,7 +168,7 @@ impl Compared {
             *slot = (numbers[group as usize], id, size);
         }
         objects.sort_unstable();
-        Ok(Resolved { classes, objects, wide: &self.wide })
+        Ok(Resolved { classes, objects, compared: self })
     }
 }
 
@@ -104,7 +177,7 @@ struct Resolved<'a> {
     classes: Vec<Class>,
     /// Class, id and size, ascending.
     objects: Vec<Object>,
-    wide: &'a HashMap<u32, u64>,
+    compared: &'a Compared,
 }
 
 impl Resolved<'_> {
@@ -112,9 +185,8 @@ impl Resolved<'_> {
         objects.iter().fold(Total::default(), |sum, &object| sum.plus(self.one(object)))
     }
 
-    fn one(&self, (_, id, size): Object) -> Total {
-        let wide = if size == u32::MAX { self.wide.get(&id).copied() } else { None };
-        Total { count: 1, size: wide.unwrap_or(u64::from(size)) }
+    fn one(&self, object: Object) -> Total {
+        Total { count: 1, size: self.compared.size(object) }
     }
 
     /// By class, its objects.
@@ -123,13 +195,17 @@ impl Resolved<'_> {
         runs.map(|run| (&self.classes[run[0].0 as usize], run)).collect()
     }
 
-    fn common_ids(&self, other: &Self) -> Result<u64> {
+    /// How many ids of objects of `wanted` classes both have.
+    fn common_ids(&self, other: &Self, wanted: impl Fn(&Class) -> bool) -> Result<u64> {
+        let is_wanted = |of: &Self| of.classes.iter().map(&wanted).collect::<Vec<bool>>();
+        let (here, there) = (is_wanted(self), is_wanted(other));
         let mut ids = Ids::default();
-        for &(_, id, _) in &self.objects {
+        for &(_, id, _) in self.objects.iter().filter(|object| here[object.0 as usize]) {
             ids.insert(id)?;
         }
         ids.rank_all();
-        Ok(other.objects.iter().filter(|&&(_, id, _)| ids.rank(id).is_some()).count() as u64)
+        let objects = other.objects.iter().filter(|object| there[object.0 as usize]);
+        Ok(objects.filter(|&&(_, id, _)| ids.rank(id).is_some()).count() as u64)
     }
 }
 
@@ -142,6 +218,10 @@ impl Resolved<'_> {
 /// `OutOfMemory`.
 pub fn comparison(older: &Compared, newer: &Compared) -> Result<(MatchedBy, Vec<ConstructorDelta>)> {
     let matcher = Matcher::new(&newer.interfaces);
+    if let (Some(was), Some(is)) = (older.alike(&matcher), newer.alike(&matcher)) {
+        return Ok((MatchedBy::Path, by_path(&was, &is)));
+    }
+    let own = older.ids_are_own && newer.ids_are_own;
     let (older, newer) = (older.resolve(&matcher)?, newer.resolve(&matcher)?);
     let (before, mut after) = (older.by_class(), newer.by_class());
     let mut pairs: Vec<(&Class, &[Object], &[Object])> = before
@@ -149,33 +229,53 @@ pub fn comparison(older: &Compared, newer: &Compared) -> Result<(MatchedBy, Vec<
         .map(|(class, was)| (class, was, after.remove(class).unwrap_or_default()))
         .collect();
     pairs.extend(after.into_iter().map(|(class, is)| (class, Default::default(), is)));
-    let mut matched = 0;
+    let (mut matched, mut matched_texts) = (0, 0);
     let changes: Vec<_> = pairs
         .iter()
         .map(|&(class, was, is)| {
             let (removed, added, same) = changed((&older, was), (&newer, is));
             matched += same;
+            matched_texts += if is_text(&class.name) { same } else { 0 };
             (class, removed, added)
         })
         .collect();
-    let common = older.common_ids(&newer)?;
+    let common = older.common_ids(&newer, |_| true)?;
+    let reformed = older.common_ids(&newer, |class| is_text(&class.name))?.saturating_sub(matched_texts);
     let smaller = older.objects.len().min(newer.objects.len()) as u64;
-    // As elsewhere: of ids that correspond next to none has changed its class.
-    let by_id = common * 20 >= smaller && (common - matched.min(common)) * 20 <= common;
+    let differing = common.saturating_sub(matched).saturating_sub(reformed);
+    let by_id = own && correspond(common, differing, smaller);
     let totals = pairs.iter().map(|&(class, was, is)| {
         let (was, is) = (older.total(was), newer.total(is));
         (class, was.over(is), is.over(was))
     });
     let changes = if by_id { changes } else { totals.collect() };
-    let mut deltas: Vec<ConstructorDelta> = changes
-        .into_iter()
-        .map(|(class, removed, added)| ConstructorDelta {
-            location: class.location.clone(),
-            ..ConstructorDelta::new(&class.name, added, removed)
-        })
-        .collect();
+    Ok((if by_id { MatchedBy::Id } else { MatchedBy::Constructor }, rows(changes)))
+}
+
+/// One row for each class, what is gone of it and what is new, in which anything came or went.
+fn rows<'a>(changes: impl IntoIterator<Item = (&'a Class, Total, Total)>) -> Vec<ConstructorDelta> {
+    let row = |(class, removed, added): (&'a Class, Total, Total)| ConstructorDelta {
+        location: class.location.clone(),
+        ..ConstructorDelta::new(&class.name, added, removed)
+    };
+    let mut deltas: Vec<ConstructorDelta> = changes.into_iter().map(row).collect();
     deltas.retain(|delta| delta.added_count > 0 || delta.removed_count > 0);
-    Ok((if by_id { MatchedBy::Id } else { MatchedBy::Constructor }, ranked(deltas)))
+    ranked(deltas)
+}
+
+fn by_path(before: &Alike, after: &Alike) -> Vec<ConstructorDelta> {
+    let none = FxHashMap::default();
+    let changed = |class| {
+        let (was, is) = (before.get(class).unwrap_or(&none), after.get(class).unwrap_or(&none));
+        let keys = was.keys().chain(is.keys().filter(|key| !was.contains_key(key)));
+        let mut change = Change::default();
+        for key in keys {
+            let at = |totals: &FxHashMap<u64, Total>| totals.get(key).copied().unwrap_or_default();
+            change.tell(at(was), at(is));
+        }
+        (class, change.removed, change.added)
+    };
+    rows(before.keys().chain(after.keys().filter(|class| !before.contains_key(class))).map(changed))
 }
 
 /// What is gone, what is new, and how many are the same, of the objects of one class.

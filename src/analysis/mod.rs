@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Graph ------------------> summarize            what is there, by class
-//!  Graph + Graph ----------> diff                 what came and went, by class and id
+//!  Graph + Graph ----------> diff                 what came and went, by class and id, or by class and path
 //!  Graph -> Baseline
 //!           Baseline + Graph -> growth            the same against a few hundred kilobytes kept since the start
 //!                  \
@@ -11,6 +11,7 @@
 
 mod alive;
 mod baseline;
+mod by_path;
 mod census;
 mod class;
 mod comparison;
@@ -24,6 +25,7 @@ mod likeness;
 mod node_diff;
 mod path;
 mod retaining;
+mod stored;
 mod summary;
 mod suspects;
 mod trees;
@@ -44,5 +46,7 @@ pub use suspects::{Accumulated, Suspect};
 
 #[cfg(test)]
 mod node_tests;
+#[cfg(test)]
+mod path_tests;
 #[cfg(test)]
 mod tests;

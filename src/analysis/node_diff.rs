@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use rustc_hash::FxHashMap;
 
 use super::class::{Total, kind_class};
-use super::diff::{ConstructorDelta, MatchedBy, ranked};
+use super::diff::{ConstructorDelta, MatchedBy, correspond, is_text, ranked};
 use super::ids::Ids;
 use crate::error::{ErrorKind, Result};
 use crate::graph::{NodeKind, NodeSink, Row, Rows, SparseStrings, filled, reserve};
@@ -115,6 +115,7 @@ pub struct OlderBuilder {
     wide: FxHashMap<u32, u64>,
     /// What has the id of another node: an id that means nothing.
     repeated: FxHashMap<u32, Total>,
+    disowned: bool,
 }
 
 impl NodeSink for OlderBuilder {
@@ -148,9 +149,15 @@ pub struct Older {
     classes: Vec<u32>,
     sizes: PlacedSizes,
     repeated: FxHashMap<u32, Total>,
+    disowned: bool,
 }
 
 impl OlderBuilder {
+    /// Says that the ids are not those of the process: the snapshot was taken in a clone of it.
+    pub fn disown_ids(&mut self) {
+        self.disowned = true;
+    }
+
     /// What was taken, with the `names` of its classes.
     ///
     /// # Errors
@@ -184,7 +191,7 @@ impl OlderBuilder {
         for (key, total) in self.repeated {
             repeated.insert(keys.class(key, &mut numbers), total);
         }
-        Ok(Older { ids: self.ids, numbers, classes, sizes, repeated })
+        Ok(Older { ids: self.ids, numbers, classes, sizes, repeated, disowned: self.disowned })
     }
 }
 
@@ -212,6 +219,11 @@ impl Newer {
         Ok(Self { older, keys: filled(NONE, places)?, sizes, added: FxHashMap::default(), count: 0 })
     }
 
+    /// Says that the newer snapshot's ids are not those of the process.
+    pub fn disown_ids(&mut self) {
+        self.older.disowned = true;
+    }
+
     /// What changed, with the `names` of the newer snapshot's classes.
     pub fn finish(mut self, names: &SparseStrings) -> NodeDiff {
         let numbers = &mut self.older.numbers;
@@ -228,7 +240,8 @@ impl Newer {
             }
             let now = class_of.class(key, numbers);
             common += 1;
-            differing += u64::from(now != class);
+            let text = |class: u32| is_text(&numbers.names[class as usize]);
+            differing += u64::from(now != class && !(text(now) && text(class)));
             // Neighbours are of one class more often than not.
             if last.0 != (class, now) {
                 keep(&mut matched, std::mem::replace(&mut last, ((class, now), Default::default())));
@@ -243,7 +256,7 @@ impl Newer {
             *sum = sum.plus(total);
         }
         let smaller = self.count.min(self.older.ids.len() as u64);
-        let by_id = common * 20 >= smaller && differing * 20 <= common;
+        let by_id = !self.older.disowned && correspond(common, differing, smaller);
         for (&(class, now), &(was, is)) in &matched {
             // With ids that mean nothing, what has kept its class by chance counts on both sides all the same.
             if class != now || !by_id {

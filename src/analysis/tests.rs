@@ -13,16 +13,16 @@ use crate::snapshot::testing::Snapshot;
 static GO: AtomicBool = AtomicBool::new(false);
 
 /// A program with a module whose function `trackRequests` keeps `requestsById`, a Map.
-struct Program {
-    s: Snapshot,
+pub(super) struct Program {
+    pub s: Snapshot,
     global: usize,
-    context: usize,
-    table: usize,
+    pub context: usize,
+    pub table: usize,
     made: u64,
 }
 
 impl Program {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut s = Snapshot::new();
         let global = s.node("object", "global / ", 56);
         s.edge(0, "shortcut", "1", global);
@@ -42,7 +42,7 @@ impl Program {
     }
 
     /// A Session with a string, an array and a function, not yet held.
-    fn session(&mut self) -> usize {
+    pub fn session(&mut self) -> usize {
         self.made += 1;
         let session = self.s.node("object", "Session", 48);
         let id = self.s.node("string", &format!("session-{}", self.made), 32);
@@ -58,14 +58,14 @@ impl Program {
         session
     }
 
-    fn fill_map(&mut self, count: usize) {
+    pub fn fill_map(&mut self, count: usize) {
         for n in 0..count {
             let session = self.session();
             self.s.edge(self.table, "internal", &n.to_string(), session);
         }
     }
 
-    fn graph(&self) -> Graph {
+    pub fn graph(&self) -> Graph {
         self.s.graph()
     }
 
@@ -276,7 +276,7 @@ fn lost_ids_are_noticed_and_paths_used_instead() {
     let by_files = diff(&old, &new, &GO).unwrap();
     let by_baseline = growth(&Baseline::of(&old, &GO).unwrap(), &new, &GO).unwrap();
     assert_eq!(by_files, by_baseline);
-    assert_eq!(by_files.matched_by, MatchedBy::Constructor);
+    assert_eq!(by_files.matched_by, MatchedBy::Path);
     let [culprit] = &by_files.culprits[..] else { panic!("{:#?}", by_files.culprits) };
     assert_eq!((culprit.constructor_name.as_str(), culprit.count_delta), ("Session", 200));
     assert_eq!(culprit.retained_size_delta, 40_000);

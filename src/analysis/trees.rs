@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use super::likeness::Likeness;
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::graph::dominators::Dominators;
@@ -19,5 +20,13 @@ impl Trees {
     pub fn of(graph: &Graph, cancel: &AtomicBool) -> Result<Self> {
         let holding = Holding::of(graph, cancel)?;
         Ok(Self { dominators: Dominators::of(graph, &holding, cancel)?, paths: Paths::of(graph, cancel)? })
+    }
+
+    /// The same with the paths that [`Likeness`] speaks of: in two snapshots of one heap they read alike.
+    pub fn alike(graph: &Graph, cancel: &AtomicBool) -> Result<(Self, Likeness)> {
+        let holding = Holding::of(graph, cancel)?;
+        let dominators = Dominators::of(graph, &holding, cancel)?;
+        let (paths, likeness) = Likeness::of(graph, cancel)?;
+        Ok((Self { dominators, paths }, likeness))
     }
 }

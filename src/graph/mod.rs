@@ -195,12 +195,13 @@ pub struct Graph {
     layouts: Layouts,
     strings: StringTable,
     places: Places,
+    in_clone: bool,
 }
 
 impl Graph {
     /// A graph of checked columns: equal lengths, at least one node, every index inside its table.
     pub(crate) fn new(columns: Columns, layouts: Layouts, strings: StringTable, mut places: Places) -> Self {
-        let mut graph = Self { columns, layouts, strings, places: Places::default() };
+        let mut graph = Self { columns, layouts, strings, places: Places::default(), in_clone: false };
         graph.look_at_names();
         places.resolve(&graph);
         graph.places = places;
@@ -260,6 +261,17 @@ impl Graph {
                 }
             }
         }
+    }
+
+    /// Whether the ids are those of the process, and mean the same objects in another snapshot of it. Not so in a clone of the process,
+    /// which numbers for itself what the process has not numbered: two clones give one number to different objects.
+    pub fn ids_are_own(&self) -> bool {
+        !self.in_clone
+    }
+
+    /// Says that the snapshot was taken in a clone of the process, where its text does not say so.
+    pub fn disown_ids(&mut self) {
+        self.in_clone = true;
     }
 
     /// The memory of the ids, for work that does not need them. From here on every id is 0.

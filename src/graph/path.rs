@@ -7,6 +7,9 @@
 //! going back. As with [distances](super::distance), the program's global objects come first. What the running functions hold on the
 //! stack comes after all other roots: it is let go when they return. Compiled code and hidden classes are walked last: they often
 //! give the shorter way (a constant in optimized code), and never the one a person can act on.
+//!
+//! Of equally short paths the first one found is taken, which depends on where V8 has put things; for work that compares paths of two
+//! snapshots [`Ties`] decides.
 
 use std::sync::atomic::AtomicBool;
 
@@ -44,7 +47,17 @@ impl Paths {
     ///
     /// `OutOfMemory`, `Cancelled`.
     pub fn of(graph: &Graph, cancel: &AtomicBool) -> Result<Self> {
-        Self::walk(graph, Bits::default(), usize::MAX, &mut Spare::default(), cancel)
+        Self::by(graph, &mut FirstFound, cancel)
+    }
+
+    /// The same, `ties` choosing among equally short ones. It is told of each node that has a path once that is chosen, the nodes
+    /// nearer to the root first.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`, `Cancelled`.
+    pub(crate) fn by<T: Ties>(graph: &Graph, ties: &mut T, cancel: &AtomicBool) -> Result<Self> {
+        Self::walk(graph, (Bits::default(), usize::MAX), ties, &mut Spare::default(), cancel)
     }
 
     /// The same, no farther than all of `nodes` have theirs: what comes after them in the walk has none.
@@ -55,13 +68,13 @@ impl Paths {
     pub(crate) fn to(graph: &Graph, nodes: &[Node], spare: &mut Spare, cancel: &AtomicBool) -> Result<Self> {
         let mut wanted = Bits::new(graph.node_count())?;
         let count = nodes.iter().filter(|&&node| node != ROOT && !wanted.set(node)).count();
-        Self::walk(graph, wanted, count, spare, cancel)
+        Self::walk(graph, (wanted, count), &mut FirstFound, spare, cancel)
     }
 
-    fn walk(
+    fn walk<T: Ties>(
         graph: &Graph,
-        wanted: Bits,
-        missing: usize,
+        (wanted, missing): (Bits, usize),
+        ties: &mut T,
         spare: &mut Spare,
         cancel: &AtomicBool,
     ) -> Result<Self> {
@@ -69,6 +82,9 @@ impl Paths {
             graph,
             wanted,
             missing,
+            ties,
+            round: 0,
+            reached_in: if T::MATTER { spare.filled(0, graph.node_count())? } else { Vec::new() },
             cancel,
             edge: spare.filled(NONE, graph.node_count())?,
             from: spare.filled(NONE, graph.node_count())?,
@@ -82,12 +98,14 @@ impl Paths {
             }
         }
         walk.run()?;
+        walk.round += 1;
         walk.reach_all(ROOT)?;
         walk.run()?;
         while walk.missing > 0 && !(walk.stack.is_empty() && walk.later.is_empty()) {
             let next = if walk.stack.is_empty() { &mut walk.later } else { &mut walk.stack };
+            walk.round += 1;
             for node in std::mem::take(next) {
-                walk.reach_all(node)?;
+                walk.expand(node)?;
             }
             walk.run()?;
         }
@@ -111,8 +129,38 @@ impl Paths {
     }
 }
 
-struct Walk<'g> {
+/// What decides which of several equally short paths a node gets.
+pub(crate) trait Ties {
+    /// Whether it matters: where it does not, the walk asks nothing and remembers less.
+    const MATTER: bool;
+
+    /// The path of `node` begins with `step`, and so it stays. What `step` starts from was settled before.
+    fn settle(&mut self, node: Node, step: Step);
+
+    /// Whether `node`'s path is better begun with `other` than with `step`, which is as short.
+    fn prefers(&mut self, node: Node, other: Step, step: Step) -> bool;
+}
+
+/// The path that is found first.
+struct FirstFound;
+
+impl Ties for FirstFound {
+    const MATTER: bool = false;
+
+    fn settle(&mut self, _: Node, _: Step) {}
+
+    fn prefers(&mut self, _: Node, _: Step, _: Step) -> bool {
+        false
+    }
+}
+
+struct Walk<'g, T> {
     graph: &'g Graph,
+    ties: &'g mut T,
+    /// How many times the front has moved on. What is reached in one round is reached by paths that are equally good.
+    round: u32,
+    /// By node, the round in which it was reached; empty where ties do not matter.
+    reached_in: Vec<u32>,
     /// The nodes to get to, and how many of them are still to be reached; no bits where it is all.
     wanted: Bits,
     missing: usize,
@@ -126,17 +174,28 @@ struct Walk<'g> {
     later: Vec<Node>,
 }
 
-impl Walk<'_> {
+impl<T: Ties> Walk<'_, T> {
     #[inline]
     fn reach(&mut self, from: Node, edge: Edge) -> Result<()> {
         let target = self.graph.target(edge);
         let to = target.node();
         let known = &mut self.edge[to as usize];
         if *known != NONE || !target.may_hold() || to == ROOT {
+            if T::MATTER && *known != NONE && target.may_hold() && self.reached_in[to as usize] == self.round
+            {
+                let step = Step { edge: *known, from: self.from[to as usize] };
+                if self.ties.prefers(to, Step { edge, from }, step) {
+                    *known = edge;
+                    self.from[to as usize] = from;
+                }
+            }
             return Ok(());
         }
         *known = edge;
         self.from[to as usize] = from;
+        if T::MATTER {
+            self.reached_in[to as usize] = self.round;
+        }
         if self.missing != usize::MAX && self.wanted.get(to) {
             self.missing -= 1;
         }
@@ -154,16 +213,29 @@ impl Walk<'_> {
         self.graph.edges(node).try_for_each(|edge| self.reach(node, edge))
     }
 
+    /// What `node` holds is one step farther than itself.
+    fn expand(&mut self, node: Node) -> Result<()> {
+        if T::MATTER {
+            let step = Step { edge: self.edge[node as usize], from: self.from[node as usize] };
+            self.ties.settle(node, step);
+        }
+        self.reach_all(node)
+    }
+
     fn run(&mut self) -> Result<()> {
-        let mut at = 0;
+        let (mut at, mut end) = (0, 0);
         while self.missing > 0
             && let Some(&node) = self.queue.get(at)
         {
             if at % 65_536 == 0 {
                 check(self.cancel)?;
             }
+            if T::MATTER && at == end {
+                end = self.queue.len();
+                self.round += 1;
+            }
             at += 1;
-            self.reach_all(node)?;
+            self.expand(node)?;
         }
         self.queue.clear();
         Ok(())

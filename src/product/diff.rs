@@ -19,23 +19,36 @@ use crate::snapshot::{NodeParser, SnapshotParser};
 pub enum Origin {
     /// Both were taken of this very isolate.
     SameIsolate,
+    /// One of them, or both, in a clone of the process.
+    Clone,
     /// Files or streams: what took them is not known.
     Unknown,
 }
 
 /// What became of the object ids where a comparison could not go by them; nothing where it could.
 pub fn mismatch(matched_by: MatchedBy, origin: Origin) -> Option<&'static str> {
-    match (matched_by, origin) {
-        (MatchedBy::Id, _) => None,
-        (MatchedBy::Constructor, Origin::SameIsolate) => Some(
-            "object ids do not correspond: an inspector session (DevTools, a profiler, a coverage tool) was closed between the \
-             two looks, after which V8 numbers every object anew; only counts and sizes of each class are compared",
-        ),
-        (MatchedBy::Constructor, Origin::Unknown) => Some(
-            "object ids do not correspond: an inspector session (DevTools, a profiler, a coverage tool) was closed between the \
-             snapshots, after which V8 numbers every object anew, or they are of different processes; only counts and sizes of \
-             each class are compared",
-        ),
+    macro_rules! reasons {
+        ($($origin:pat => $cause:literal,)*) => {
+            match (matched_by, origin) {
+                (MatchedBy::Id, _) => None,
+                $((MatchedBy::Path, $origin) => Some(concat!(
+                    "object ids do not correspond: ", $cause,
+                    "; objects are compared by constructor and retaining path",
+                )),
+                (MatchedBy::Constructor, $origin) => Some(concat!(
+                    "object ids do not correspond: ", $cause,
+                    "; only counts and sizes of each class are compared",
+                )),)*
+            }
+        };
+    }
+    reasons! {
+        Origin::SameIsolate => "an inspector session (DevTools, a profiler, a coverage tool) was closed between the two looks, after \
+             which V8 numbers every object anew",
+        Origin::Clone => "a clone of the process, in which one of the looks or each was taken, numbers for itself what the process \
+             has not numbered",
+        Origin::Unknown => "an inspector session (DevTools, a profiler, a coverage tool) was closed between the snapshots, after \
+             which V8 numbers every object anew, or they are of different processes",
     }
 }
 
@@ -65,6 +78,7 @@ pub(super) fn of(settings: &DiffSettings, inputs: usize) -> Box<dyn Product> {
             intervals: Vec::new(),
             culprits: settings.culprits,
             devtools: settings.shallow_sizes == View::Devtools,
+            clones: false,
         };
         Box::new(graphs)
     } else {
@@ -80,12 +94,14 @@ struct Reported {
     matched_by_reason: Option<&'static str>,
 }
 
-fn reported(growth: Option<Growth>, control: &Control) -> Result<String> {
+/// `growth` as it is told; `clones`: whether any input was taken in one.
+fn reported(growth: Option<Growth>, clones: bool, control: &Control) -> Result<String> {
     let growth = growth.ok_or_else(|| {
         let message = "a comparison was finished before its second input".to_owned();
         Error::new(ErrorKind::Internal { message })
     })?;
-    let matched_by_reason = mismatch(growth.matched_by, Origin::Unknown);
+    let origin = if clones { Origin::Clone } else { Origin::Unknown };
+    let matched_by_reason = mismatch(growth.matched_by, origin);
     written(&Reported { growth, matched_by_reason }, control)
 }
 
@@ -98,20 +114,32 @@ struct Graphs {
     intervals: Vec<Growth>,
     culprits: bool,
     devtools: bool,
+    /// Whether any input was taken in a clone.
+    clones: bool,
 }
 
 impl Graphs {
     /// What changed from the input before, if there is one, to `graph`.
     fn interval(&mut self, graph: &Graph, control: &Control) -> Result<Option<Growth>> {
         let cancel = control.cancel_flag();
+        self.clones |= !graph.ids_are_own();
         let mut growth = match &self.last {
             Some(last) => Some(analysis::diff(last, graph, cancel)?),
             None => None,
         };
         // Given back before the next is made.
-        self.last = None;
+        let last = self.last.take().filter(|_| self.devtools);
         if !self.devtools {
             return Ok(growth);
+        }
+        if let Some(growth) = growth.as_mut().filter(|growth| growth.matched_by == MatchedBy::Path)
+            && let Some(last) = last
+        {
+            // The rows are to be what the culprits are: of one way to match.
+            let older = Compared::by_path(&last, cancel)?;
+            drop(last);
+            growth.constructors = comparison(&older, &Compared::by_path(graph, cancel)?)?.1;
+            self.compared = None;
         }
         let newer = Compared::of(graph, cancel)?;
         if let Some(older) = self.compared.take() {
@@ -142,7 +170,7 @@ impl Product for Graphs {
 
     fn finish(self: Box<Self>, control: &Control) -> Result<String> {
         drop((self.last, self.compared));
-        reported(self.intervals.into_iter().reduce(in_both), control)
+        reported(self.intervals.into_iter().reduce(in_both), self.clones, control)
     }
 }
 
@@ -157,6 +185,8 @@ struct Nodes {
     /// How many inputs come after the one at hand.
     left: usize,
     intervals: Vec<NodeDiff>,
+    /// Whether any input was taken in a clone.
+    clones: bool,
 }
 
 /// Two sinks in one.
@@ -188,14 +218,23 @@ impl Product for Nodes {
 
     fn end_input(&mut self, control: &Control) -> Result<()> {
         control.stage(Stage::Classes);
-        let names = std::mem::take(&mut self.parser).finish()?;
-        if let Some(newer) = self.newer.take() {
+        let parser = std::mem::take(&mut self.parser);
+        let own = parser.ids_are_own();
+        self.clones |= !own;
+        let names = parser.finish()?;
+        if let Some(mut newer) = self.newer.take() {
+            if !own {
+                newer.disown_ids();
+            }
             self.intervals.push(newer.finish(&names));
         }
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
-            let older = std::mem::take(&mut self.older).finish(&names)?;
-            self.newer = Some(Newer::new(older)?);
+            let mut older = std::mem::take(&mut self.older);
+            if !own {
+                older.disown_ids();
+            }
+            self.newer = Some(Newer::new(older.finish(&names)?)?);
         }
         Ok(())
     }
@@ -206,7 +245,7 @@ impl Product for Nodes {
             constructors: diff.constructors,
             culprits: Vec::new(),
         };
-        reported(self.intervals.into_iter().map(growth).reduce(in_both), control)
+        reported(self.intervals.into_iter().map(growth).reduce(in_both), self.clones, control)
     }
 }
 
@@ -236,9 +275,7 @@ fn in_both(first: Growth, second: Growth) -> Growth {
     let causes: HashSet<_> = first.culprits.iter().map(cause).collect();
     let mut culprits = second.culprits;
     culprits.retain(|culprit| causes.contains(&cause(culprit)));
-    let by_id = first.matched_by == MatchedBy::Id && second.matched_by == MatchedBy::Id;
-    let matched_by = if by_id { MatchedBy::Id } else { MatchedBy::Constructor };
-    Growth { matched_by, constructors, culprits }
+    Growth { matched_by: first.matched_by.max(second.matched_by), constructors, culprits }
 }
 
 /// What two culprits share that are one cause, seen twice.

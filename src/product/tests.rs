@@ -78,9 +78,72 @@ fn ids_that_do_not_correspond_are_said_to() {
         renumbered.set_id(node, node as u64 * 2 + 7);
     }
     let (diff, _) = answer("diff", &[heap(&[("A", 10)]).text(), renumbered.text()]).expect("good");
-    assert_eq!(diff["matchedBy"], "constructor");
+    assert_eq!(diff["matchedBy"], "path");
     let reason = diff["matchedByReason"].as_str().expect("words");
-    assert!(reason.starts_with("object ids do not correspond: "), "{reason}");
+    assert!(reason.starts_with("object ids do not correspond: an inspector session"), "{reason}");
+    assert!(
+        reason.ends_with("different processes; objects are compared by constructor and retaining path"),
+        "{reason}"
+    );
+}
+
+/// The answer to a diff with `settings`.
+fn diff_with(settings: &Value, texts: &[String]) -> Value {
+    let control = Control::new();
+    let mut product = named("diff", texts.len(), settings).expect("a product");
+    for text in texts {
+        product.feed(text.as_bytes()).expect("good");
+        product.end_input(&control).expect("whole");
+    }
+    serde_json::from_str(&product.finish(&control).expect("an answer")).expect("JSON")
+}
+
+#[test]
+fn what_a_clone_numbered_is_not_compared_by_number() {
+    let heaps = [heap(&[("A", 10), ("B", 5)]), heap(&[("A", 30), ("B", 5)])];
+    for stamped in [[true, true], [true, false], [false, true]] {
+        let text = |at: usize| if stamped[at] { heaps[at].stamped() } else { heaps[at].text() };
+        let texts = [text(0), text(1)];
+        for (settings, matched_by) in [
+            (json!({}), "path"),
+            (json!({ "shallowSizes": "devtools" }), "path"),
+            (json!({ "culprits": false }), "constructor"),
+            (json!({ "culprits": false, "shallowSizes": "devtools" }), "constructor"),
+        ] {
+            let diff = diff_with(&settings, &texts);
+            assert_eq!(diff["matchedBy"], matched_by, "{settings}");
+            let reason = diff["matchedByReason"].as_str().expect("words");
+            assert!(reason.starts_with("object ids do not correspond: a clone of the process"), "{reason}");
+            assert_eq!(reason.ends_with("by constructor and retaining path"), matched_by == "path");
+            assert_eq!(names(&diff), ["A"], "{settings}");
+            assert_eq!(diff["constructors"][0]["addedCount"], 20);
+        }
+    }
+    let plain = heaps.each_ref().map(Snapshot::text);
+    assert_eq!(diff_with(&json!({}), &plain)["matchedBy"], "id");
+}
+
+#[test]
+fn of_three_that_are_compared_by_path_what_grew_in_both_intervals_is_told() {
+    // A leaks, B grew once and stopped, C shrank.
+    let heaps = [
+        heap(&[("A", 100), ("B", 10), ("C", 10)]).moved(1),
+        heap(&[("A", 1100), ("B", 500), ("C", 5)]).moved(2),
+        heap(&[("A", 2300), ("B", 500), ("C", 4)]).moved(3),
+    ];
+    for settings in [json!({}), json!({ "shallowSizes": "devtools" })] {
+        let diff = diff_with(&settings, &heaps.each_ref().map(Snapshot::stamped));
+        assert_eq!(diff["matchedBy"], "path");
+        assert_eq!(names(&diff), ["A"]);
+        let row = &diff["constructors"][0];
+        assert_eq!((&row["addedCount"], &row["removedCount"]), (&json!(2200), &json!(0)));
+        let culprits = diff["culprits"].as_array().expect("culprits");
+        let found: Vec<_> = culprits.iter().map(|c| (&c["constructorName"], &c["countDelta"])).collect();
+        assert_eq!(found, [(&json!("A"), &json!(1200))]);
+    }
+    // One interval by number and one by path are both told by what tells less.
+    let mixed = [heaps[0].text(), heap(&[("A", 1100)]).moved(1).text(), heap(&[("A", 2300)]).stamped()];
+    assert_eq!(diff_with(&json!({}), &mixed)["matchedBy"], "path");
 }
 
 #[test]

@@ -29,6 +29,9 @@ pub struct LeakReport {
     pub culprits: Vec<Culprit>,
     /// Classes that grew most.
     pub constructors: Vec<ConstructorDelta>,
+    /// Constructors with more objects than at the baseline, most growth first: where there was no memory for a snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub census: Option<Vec<Grown>>,
     /// Where surviving objects were allocated; empty unless sampled.
     pub allocation_sites: Vec<serde_json::Value>,
     /// Snapshot files that were kept.
@@ -43,9 +46,12 @@ pub struct LeakReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EvidenceNote {
-    /// `inline`, or `none`.
+    /// `clone`, `inline`, or `none`.
     pub mode: String,
-    /// Why there is none.
+    /// What was looked at: `snapshot`, `census`, or `none`.
+    #[serde(default)]
+    pub rung: Option<String>,
+    /// Why there is none, or why it is not what it could be.
     pub reason: Option<String>,
     /// When the heap was looked at first.
     pub baseline_at: Option<UnixMillis>,
@@ -56,4 +62,16 @@ pub struct EvidenceNote {
     pub matched_by_reason: Option<String>,
     /// Where heap figures come from: `bridge`, or `node:v8`.
     pub heap_source: String,
+}
+
+/// Objects of one constructor, by a census.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Grown {
+    /// The constructor.
+    pub constructor_name: String,
+    /// How many are alive.
+    pub count: u64,
+    /// How many more that are than at the baseline.
+    pub count_delta: i64,
 }

@@ -11,6 +11,8 @@ use crate::verdict::{ConfirmedBy, Kind};
 const WIDTH: usize = 100;
 /// Culprits shown; the JSON has all.
 const SHOWN: usize = 3;
+/// Constructors of a census shown.
+const COUNTED: usize = 5;
 /// Steps of a retaining path shown, nearest to the leaking object first.
 const STEPS: usize = 8;
 
@@ -26,7 +28,13 @@ pub fn render(report: &LeakReport) -> String {
     }
     if report.culprits.is_empty() {
         let why = report.evidence.reason.as_deref().unwrap_or("nothing that grew stands out");
-        block.line(2, &format!("No culprit named: {why}"));
+        block.wrapped(2, &format!("No culprit named: {why}"));
+    }
+    if let Some(census) = report.census.as_ref().filter(|census| !census.is_empty()) {
+        block.line(2, "More objects than at the baseline, by a count in a clone of the process:");
+        for grown in census.iter().take(COUNTED) {
+            block.line(4, &format!("{}  +{}", grown.constructor_name, grouped(grown.count_delta)));
+        }
     }
     for (i, culprit) in report.culprits.iter().take(SHOWN).enumerate() {
         block.culprit(i + 1, culprit);

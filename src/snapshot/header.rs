@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::stamp::Found;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{EdgeKind, NodeKind, Target};
 
@@ -58,6 +59,8 @@ pub(crate) struct Header {
     pub location: Option<LocationLayout>,
     pub node_kinds: Vec<NodeKind>,
     pub edge_kinds: Vec<EdgeKind>,
+    /// Whether it says that the snapshot was taken in a clone of the process.
+    pub in_clone: bool,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +68,7 @@ struct RawHeader {
     meta: RawMeta,
     node_count: u64,
     edge_count: u64,
+    heapwarden: Option<Found>,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +138,7 @@ impl Header {
             location,
             node_kinds: node_types.iter().map(|name| NodeKind::from_name(name)).collect(),
             edge_kinds: edge_types.iter().map(|name| EdgeKind::from_name(name)).collect(),
+            in_clone: raw.heapwarden.as_ref().is_some_and(Found::is_clone),
         };
         if header.node_count == 0 {
             return Err(schema("at least one node, the root", "node_count 0"));

@@ -42,6 +42,7 @@ mod read;
 mod scan;
 mod skip;
 mod source;
+mod stamp;
 mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -49,5 +50,6 @@ pub(crate) mod testing;
 pub use parser::{NodeParser, SnapshotParser};
 pub use read::read_graph;
 pub use source::Input;
+pub use stamp::Stamp;
 #[cfg(test)]
 mod tests;

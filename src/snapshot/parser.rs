@@ -175,7 +175,11 @@ impl SnapshotParser {
         match (self.edges, self.strings) {
             (Some(edges), Some(strings)) => {
                 let layouts = edges.layouts.finish();
-                Ok(Graph::new(self.columns, layouts, strings.finish()?, self.places))
+                let mut graph = Graph::new(self.columns, layouts, strings.finish()?, self.places);
+                if self.header.is_some_and(|header| header.in_clone) {
+                    graph.disown_ids();
+                }
+                Ok(graph)
             }
             _ => Err(ErrorKind::Internal { message: "a section is gone".to_owned() }.into()),
         }
@@ -522,6 +526,11 @@ impl NodeParser {
     /// Goes on behind the next `bytes` bytes of the input, which are known to hold no quote; only while [`NodeParser::is_skipping`].
     pub fn skip(&mut self, bytes: u64) {
         self.0.offset += bytes;
+    }
+
+    /// Whether the ids are those of the process, as far as the text has said until now: see [`Graph::ids_are_own`].
+    pub fn ids_are_own(&self) -> bool {
+        !self.0.header.as_ref().is_some_and(|header| header.in_clone)
     }
 
     /// The names of objects and native nodes, by string index.

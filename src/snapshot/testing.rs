@@ -101,6 +101,36 @@ impl Snapshot {
         closure
     }
 
+    /// The same heap after everything has moved: other order of nodes, of each node's edges and of places, and ids that are none of
+    /// these. The root stays first.
+    pub fn moved(&self, seed: u64) -> Self {
+        let mut state = seed | 1;
+        let mut random = move |below: usize| {
+            state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+            (state >> 33) as usize % below.max(1)
+        };
+        let mut place: Vec<usize> = (0..self.nodes.len()).collect();
+        (2..place.len()).for_each(|at| place.swap(at, 1 + random(at)));
+        let mut nodes = self.nodes.clone();
+        for (node, &at) in self.nodes.iter().zip(&place) {
+            let mut node = node.clone();
+            node.id = (1 << 31) + 2 * at as u64 + 1;
+            node.edges.iter_mut().for_each(|edge| edge.to = place[edge.to]);
+            (1..node.edges.len()).for_each(|at| node.edges.swap(at, random(at + 1)));
+            nodes[at] = node;
+        }
+        let mut locations: Vec<[usize; 4]> =
+            self.locations.iter().map(|&[node, s, l, c]| [place[node], s, l, c]).collect();
+        (1..locations.len()).for_each(|at| locations.swap(at, random(at + 1)));
+        Self { nodes, locations, old: self.old }
+    }
+
+    /// As it would be written in a clone of the process.
+    pub fn stamped(&self) -> String {
+        let stamp = "{\"snapshot\":{\"heapwarden\":{\"mode\":\"clone\"},";
+        self.text().replacen("{\"snapshot\":{", stamp, 1)
+    }
+
     pub fn value(&self) -> Value {
         let mut strings: Vec<String> = vec!["<dummy>".to_owned()];
         let mut known = std::collections::HashMap::new();

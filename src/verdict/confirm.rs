@@ -32,7 +32,8 @@ const SLOWING: f64 = 4.0;
 const NAME: usize = 200;
 
 /// Objects of one class that one holder keeps, at the time of a look.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Group {
     /// Their class.
     pub constructor_name: String,
@@ -51,7 +52,10 @@ impl Group {
 }
 
 /// One look at the heap, reduced to what is compared; some ten kilobytes at most.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// It is stored as JSON; what is not a look, or one with more groups than a look has, is an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", try_from = "StoredLook")]
 pub struct Look {
     /// When.
     pub at: UnixMillis,
@@ -60,6 +64,28 @@ pub struct Look {
     /// Alive outside the heap.
     pub outside: Bytes,
     groups: Vec<Group>,
+}
+
+/// A look as it comes back, before it is believed.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct StoredLook {
+    at: UnixMillis,
+    heap: Bytes,
+    outside: Bytes,
+    groups: Vec<Group>,
+}
+
+impl TryFrom<StoredLook> for Look {
+    type Error = String;
+
+    fn try_from(stored: StoredLook) -> Result<Self, String> {
+        match stored.groups.len() {
+            // Names are cut and groups ordered again.
+            0..=MOST_GROUPS => Ok(Self::new(stored.at, stored.heap, stored.outside, stored.groups)),
+            found => Err(format!("expected at most {MOST_GROUPS} groups in a look, found {found}")),
+        }
+    }
 }
 
 impl Look {

@@ -24,6 +24,8 @@ pub struct Demands {
     /// Schwarz's criterion by which a line must beat a plateau, and that for growth which began within the window.
     pub straight: f64,
     pub sudden_straight: f64,
+    /// What all signs together must weigh: see [`Signs`](super::weight::Signs).
+    pub weight: f64,
     /// Whether only major collections leave floors, and points between them hold garbage in proportion to allocation.
     pub collected: bool,
     /// Whether growth is certain only once major collections have shown it.
@@ -40,6 +42,7 @@ impl Demands {
             t: self.t * strictness,
             straight: self.straight * strictness,
             sudden_straight: self.sudden_straight * strictness,
+            weight: self.weight + strictness.ln(),
             ..self
         }
     }
@@ -51,7 +54,7 @@ impl Demands {
 
     /// What [`suspect`](super::suspect::suspect) asks of a window.
     pub(super) fn least_suspect(&self, span: f64, footprint: f64) -> f64 {
-        const BYTES: f64 = 0.4;
+        const BYTES: f64 = 0.8;
         const SHARE: f64 = 0.01;
         (BYTES * self.least_bytes).max(SHARE * (0.5 * SHARE_SAMPLES / span) * footprint)
     }

@@ -40,16 +40,17 @@ const SLEPT: f64 = 10.0;
 /// 97.5 % of a normal distribution lie below this many standard deviations: both sides together leave 95 %.
 const NORMAL_95: f64 = 1.96;
 
-/// Heap: six megabytes, and seven per cent of the process over an hour.
+/// Heap: three megabytes, and four per cent of the process over an hour, where the signs together weigh enough.
 const HEAP: Demands = Demands {
-    least_bytes: 6.0 * MIB,
-    share: 0.072,
-    least_share: 0.03,
+    least_bytes: 3.0 * MIB,
+    share: 0.036,
+    least_share: 0.015,
     least_span: 0.0,
-    t: 7.0,
+    t: 3.5,
     record: 0.77,
-    straight: 14.0,
-    sudden_straight: 16.4,
+    straight: 7.0,
+    sudden_straight: 8.2,
+    weight: 8.6,
     collected: true,
     shown_by_majors: false,
 };
@@ -58,8 +59,8 @@ const HEAP: Demands = Demands {
 const EXTERNAL: Demands = Demands {
     least_span: 30.0,
     record: 0.88,
-    straight: 40.0,
-    sudden_straight: 40.0,
+    straight: 20.0,
+    sudden_straight: 20.0,
     collected: false,
     shown_by_majors: true,
     ..HEAP
@@ -67,7 +68,7 @@ const EXTERNAL: Demands = Demands {
 
 /// Native memory is what is left of the resident set, with what the allocator and the kernel keep: more growth is asked.
 const NATIVE: Demands =
-    Demands { least_bytes: 12.0 * MIB, share: 0.121, least_span: 80.0, shown_by_majors: false, ..EXTERNAL };
+    Demands { least_bytes: 6.0 * MIB, share: 0.0605, least_span: 80.0, shown_by_majors: false, ..EXTERNAL };
 
 /// The largest value of the last one to two spells, in constant memory.
 #[derive(Debug, Clone, Copy, Default)]

@@ -10,11 +10,13 @@
 //! 5. *Plateau*: a line describes the window better than growth that saturates, or one step.
 //! 6. *Seen before*: the level is a new high, by most of the growth.
 //! 7. *Slowing*: growth was not faster before the window; growth with no past must show more.
-//! 8. *Garbage*: major collections show it, within the window or by the next one.
+//! 8. *Weight*: all of these together are strong, where each alone may be weak.
+//! 9. *Garbage*: major collections show it, within the window or by the next one.
 
 use super::demands::Demands;
 use super::fit::{Column, Fit, MOST, least_squares, median, robust_weights};
 use super::shape::{Steps, straightness};
+use super::weight::{Signs, bend};
 use super::window::{Garbage, Window};
 use crate::series::{Point, Pyramid};
 
@@ -31,6 +33,8 @@ const LONG: f64 = 960.0;
 const YOUNG: f64 = 120.0;
 const YOUNG_FACTOR: f64 = 2.0;
 const YOUNG_FACTOR_MANY: f64 = 1.4;
+/// A level below this is nothing that growth could be a share of.
+const LEAST_LEVEL: f64 = 100.0 * KIB;
 /// Residuals below this are rounding, for the standard error; a tenth of the noise is, for comparing models.
 const LEAST_RESIDUAL: f64 = 16.0 * KIB;
 pub(super) const LEAST_ROUNDING: f64 = 8.0 * KIB;
@@ -102,6 +106,8 @@ pub enum Refusal {
     Slowing,
     /// Growth began within the window and shows too little for that.
     Sudden,
+    /// Every sign is there, and all of them together are too weak.
+    Faint,
     /// Major collections contradict it, or memory that was given back explains it.
     Contradicted,
 }
@@ -404,9 +410,11 @@ pub fn judge(
     if record < demands.record {
         return Err(Refusal::Seen);
     }
+    let load_share = load_range / growth;
     let mut pace = 0.0;
     if !urgent {
-        match earlier(pyramid, level, start, span) {
+        let past = earlier(pyramid, level, start, span);
+        match past {
             Some(p) => {
                 let mut head = adjusted;
                 let rise = median(&mut head[..(n / 8).max(1)]) - adjust(&p);
@@ -436,6 +444,23 @@ pub fn judge(
                 return Err(Refusal::Sudden);
             }
         }
+        let (a, b) = window.major_ends();
+        let signs = Signs {
+            t: model.t,
+            span,
+            relative: growth / y[0].max(LEAST_LEVEL),
+            majors: (b > a).then(|| window.x[b] - window.x[a]),
+            doubt: doubt / growth,
+            load: load_share,
+            rival: model.least_rival / growth,
+            bend: bend(&model.axis, &adjusted, &window.w, n, growth),
+            pace: past.map(|_| pace),
+            residual: context.bound.is_some(),
+            age: context.now,
+        };
+        if signs.weight() < demands.weight {
+            return Err(Refusal::Faint);
+        }
     }
     Ok(Finding {
         points: n,
@@ -452,7 +477,7 @@ pub fn judge(
         straight,
         record,
         pace,
-        load_share: load_range / growth,
+        load_share,
         urgent,
         proven,
     })

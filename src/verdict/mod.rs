@@ -34,6 +34,7 @@ mod rise;
 mod shape;
 mod suspect;
 mod track;
+mod weight;
 mod window;
 
 pub use confirm::{Answer, Confirmation, ConfirmedBy, Group, LEAST_LOOKS, Look, MOST_GROUPS, MOST_LOOKS};

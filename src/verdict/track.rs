@@ -27,7 +27,7 @@ const STAND_GROWTH: f64 = 0.5;
 const FORGOTTEN: f64 = 0.6;
 /// Fewer points make a claim at once, if they show so much more: another such window may not come.
 const FEW: usize = 8;
-const FEW_FACTOR: f64 = 1.5;
+const FEW_FACTOR: f64 = 3.0;
 /// A floor agrees with an expectation where it shows this share of the growth; it may come this many windows later.
 const AGREES: f64 = 0.6;
 const AWAITED: f64 = 2.0;

@@ -215,8 +215,13 @@ impl NativeCapture {
 
     /// Gives the capture up: its promise rejects with `HEAPWARDEN_ERR_CANCELLED` and no file is left.
     #[napi(catch_unwind)]
-    pub fn cancel(&self) {
+    pub fn cancel(&mut self) {
         self.control.cancel();
+        #[cfg(target_os = "linux")]
+        {
+            self.turn = None;
+            cloned::Turn::leave(self.request);
+        }
     }
 
     /// The promise of the result: JSON with `bytes`, and `summary` or `growth`.

@@ -189,3 +189,51 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn a_look_is_the_same_through_json(
+        at in 0u64..253_402_300_799_999,
+        heap in any::<u64>(),
+        groups in prop::collection::vec((".{0,300}", ".{0,300}", any::<u64>(), any::<u64>()), 0..50),
+    ) {
+        let groups = groups.into_iter().map(|(constructor_name, holder, count, size)| Group {
+            constructor_name,
+            holder,
+            count,
+            size: Bytes(size),
+        });
+        let look = Look::new(UnixMillis(at), Bytes(heap), Bytes(heap / 3), groups);
+        let json = serde_json::to_string(&look).expect("JSON");
+        prop_assert_eq!(serde_json::from_str::<Look>(&json).expect("a look"), look);
+    }
+
+    #[test]
+    fn what_is_no_look_is_an_error(cut in 0usize..400, text in "[-0-9a-z\"\\[\\]{},:]{0,6}") {
+        let look = look(7, 9, &[("Session", 4), ("Cache", 2)]);
+        let json = serde_json::to_string(&look).expect("JSON");
+        let (start, end) = json.split_at(cut.min(json.len()));
+        // Whatever it is, it is judged by the same bounds.
+        if let Ok(found) = serde_json::from_str::<Look>(&format!("{start}{text}{end}")) {
+            prop_assert!(found.groups().len() <= MOST_GROUPS);
+        }
+        prop_assert!(cut >= json.len() || serde_json::from_str::<Look>(start).is_err());
+    }
+}
+
+#[test]
+fn a_look_with_more_groups_than_a_look_has_is_refused() {
+    let group = serde_json::to_string(&group("A", 1)).expect("JSON");
+    let with = |count: usize| {
+        let groups = vec![group.as_str(); count].join(",");
+        format!(r#"{{"at":"2026-11-21T03:49:00.120Z","heap":1,"outside":2,"groups":[{groups}]}}"#)
+    };
+    let one: Look = serde_json::from_str(&with(MOST_GROUPS)).expect("as many as there may be");
+    assert_eq!(
+        (one.groups().len(), one.groups()[0].count),
+        (1, MOST_GROUPS as u64),
+        "of one class and holder"
+    );
+    let error = serde_json::from_str::<Look>(&with(MOST_GROUPS + 1)).expect_err("too many").to_string();
+    assert!(error.starts_with("expected at most 32 groups in a look, found 33"), "{error}");
+}

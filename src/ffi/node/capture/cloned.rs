@@ -5,8 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::product::{Product, Slot, Slots, analyse, internal};
+use super::product::{Product, Slot, Slots, analyse, internal, put};
 use super::storage::{Shelf, named};
+use serde::de::DeserializeOwned;
+
+use crate::analysis::Baseline;
 use crate::capture::Capture;
 use crate::clone::message::{Message, Step};
 use crate::clone::turn::{Answer, Turns};
@@ -18,7 +21,9 @@ use crate::ffi::node::error_json;
 use crate::ffi::os::clone::{Out, Watch, Watched};
 use crate::ffi::v8::{self, ChunkSink};
 use crate::report::Reserved;
+use crate::snapshot::Stamp;
 use crate::units::Bytes;
+use crate::verdict::Look;
 
 /// Whose turn it is to clone this process.
 static TURNS: Mutex<Turns> = Mutex::new(Turns::new());
@@ -75,6 +80,7 @@ pub struct Task<'a> {
 /// V8's chunks on their way, which say by the first of them that the snapshot is taken.
 struct Feed<'a> {
     capture: Capture,
+    stamp: Stamp,
     out: &'a mut Out,
     is_reading: bool,
 }
@@ -85,7 +91,8 @@ impl ChunkSink for Feed<'_> {
             self.is_reading = true;
             self.out.step(Step::Reading);
         }
-        self.capture.feed(text)
+        let capture = &mut self.capture;
+        self.stamp.apply(text, |piece| if capture.feed(piece) { Ok(()) } else { Err(()) }).is_ok()
     }
 }
 
@@ -126,7 +133,7 @@ impl Task<'_> {
         let content =
             |place: &Result<Reserved>| place.as_ref().map_err(Error::clone)?.content(self.compression);
         let capture = Capture::new(self.file.map(content), !matches!(self.product, Product::File));
-        let mut feed = Feed { capture, out: &mut *out, is_reading: false };
+        let mut feed = Feed { capture, stamp: Stamp::new(), out: &mut *out, is_reading: false };
         let is_whole = v8::take_snapshot(functions, isolate, &mut feed);
         let Feed { capture, is_reading, .. } = feed;
         // Serialisation ends early where nothing can use the rest, which is an error of its own.
@@ -145,17 +152,28 @@ impl Task<'_> {
 
     /// Tells what is to outlive the capture in the parent.
     fn tell(&self, out: &mut Out) -> Result<()> {
-        let _ = out;
+        let text = |json: serde_json::Result<String>| json.map_err(|e| internal(&e.to_string()));
+        if let Some(baseline) = &*taken(&self.slots.baseline) {
+            out.say(&Message::Kept(text(serde_json::to_string(&**baseline))?));
+        }
+        if let Some(look) = &*taken(&self.slots.look) {
+            out.say(&Message::Look(text(serde_json::to_string(look))?));
+        }
         Ok(())
     }
 }
 
+/// What waits in `slot`.
+fn taken<T>(slot: &Slot<T>) -> std::sync::MutexGuard<'_, Option<T>> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What was heard of a clone.
-#[derive(Default)]
 struct Heard {
     product: Option<String>,
     failure: Option<String>,
     is_written: bool,
+    kept: Result<()>,
 }
 
 /// What the snapshots of this process take, in times the heap, by the last of them; as bits, 0 where none was taken.
@@ -178,13 +196,13 @@ pub fn hear(
     control: &Control,
     shelf: &Shelf,
 ) -> Result<String> {
-    let mut heard = Heard::default();
+    let mut heard = Heard { product: None, failure: None, is_written: false, kept: Ok(()) };
     let watched = watch.hear(control.cancel_flag(), |message| match message {
         Message::Product(json) => heard.product = Some(json),
         Message::Failure(json) => heard.failure = Some(json),
         Message::Written { .. } => heard.is_written = true,
-        Message::Kept(json) => keep(&slots.baseline, &json),
-        Message::Look(json) => keep(&slots.look, &json),
+        Message::Kept(json) => heard.kept = keep::<Baseline, _>(&slots.baseline, &json),
+        Message::Look(json) => heard.kept = keep::<Look, _>(&slots.look, &json),
         Message::Step(_) | Message::End { .. } => {}
     });
     match watched {
@@ -194,6 +212,7 @@ pub fn hear(
             if heap.0 > 0 {
                 TIMES.store((peak as f64 / heap.0 as f64).to_bits(), Ordering::Relaxed);
             }
+            heard.kept?;
             named(place.filter(|_| heard.is_written), control, shelf)?;
             match (heard.product, heard.failure) {
                 (Some(product), _) => Ok(product),
@@ -211,7 +230,9 @@ fn told(failure: &str) -> Error {
     Error::in_clone(text("code"), text("message"))
 }
 
-/// Keeps what a clone sent for later; text that is not what it should be is a defect, and as good as nothing.
-fn keep<T>(slot: &Slot<T>, json: &str) {
-    let _ = (slot, json);
+/// Keeps what a clone sent for later. Text that is not what it should be is a defect.
+fn keep<T: DeserializeOwned, U: From<T>>(slot: &Slot<U>, json: &str) -> Result<()> {
+    let value: T = serde_json::from_str(json).map_err(|e| internal(&format!("what a clone kept was {e}")))?;
+    put(slot, value.into());
+    Ok(())
 }

@@ -16,6 +16,9 @@ use crate::report::look;
 use crate::units::UnixMillis;
 use crate::verdict::Look;
 
+/// More constructors than that are rare, and have an object or two each.
+const MOST_COUNTED: usize = 4096;
+
 /// What is to come of the snapshot besides its file.
 #[derive(Clone)]
 pub enum Product {
@@ -105,37 +108,46 @@ fn fill(
     match product {
         Product::File => {}
         Product::Census => {
-            let mut counts: HashMap<&str, u64> = HashMap::new();
-            for node in graph.nodes() {
-                let name = match graph.kind(node) {
-                    NodeKind::Object => graph.name(node),
-                    NodeKind::Closure => "Function",
-                    _ => continue,
-                };
-                // V8's own, which no program can hold.
-                if !name.starts_with("system / ") {
-                    *counts.entry(name).or_default() += 1;
-                }
-            }
-            outcome.constructors =
-                Some(ranked(counts.into_iter().map(|(name, count)| (name.to_owned(), count))));
+            outcome.constructors = Some(counted(&graph));
         }
         Product::Summary => {
             outcome.summary = Some(analysis::summarize(graph, SummaryOptions::default(), control)?)
         }
         Product::Baseline => {
             let baseline = Arc::new(Baseline::of(&graph, cancel)?);
+            outcome.constructors = Some(counted(&graph));
             put(&slots.look, look(slots.at, Alive::of(&graph), &[]));
             put(&slots.baseline, baseline);
         }
         Product::Growth(baseline) => {
             let growth = analysis::growth(baseline, &graph, cancel)?;
+            let is_own = graph.ids_are_own() && baseline.ids_are_own();
+            let origin = if is_own { Origin::SameIsolate } else { Origin::Clone };
             put(&slots.look, look(slots.at, Alive::of(&graph), &growth.culprits));
-            outcome.matched_by_reason = mismatch(growth.matched_by, Origin::SameIsolate);
+            outcome.matched_by_reason = mismatch(growth.matched_by, origin);
             outcome.growth = Some(growth);
         }
     }
     Ok(())
+}
+
+/// The census of a graph: the same objects as a walk over the heap finds.
+fn counted(graph: &Graph) -> Vec<Counted> {
+    let mut counts: HashMap<&str, u64> = HashMap::new();
+    for node in graph.nodes() {
+        let name = match graph.kind(node) {
+            NodeKind::Object => graph.name(node),
+            NodeKind::Closure => "Function",
+            _ => continue,
+        };
+        // V8's own, which no program can hold.
+        if !name.starts_with("system / ") {
+            *counts.entry(name).or_default() += 1;
+        }
+    }
+    let mut counted = ranked(counts.into_iter().map(|(name, count)| (name.to_owned(), count)));
+    counted.truncate(MOST_COUNTED);
+    counted
 }
 
 fn ranked(counts: impl Iterator<Item = (String, u64)>) -> Vec<Counted> {
