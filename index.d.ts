@@ -32,6 +32,10 @@ export interface MonitorOptions {
   evidence?: 'auto' | 'summary' | 'snapshot' | 'none';
   /** Where files go. Default: `heapwarden-evidence` in the working directory. Made when first needed. */
   directory?: string;
+  /** As for {@link SnapshotOptions}. */
+  maxFiles?: number;
+  /** As for {@link SnapshotOptions}. */
+  maxBytes?: number;
   /** Told of what nobody listens to. Default: `process.emitWarning` with a code. */
   logger?: Logger;
 }
@@ -285,6 +289,13 @@ export interface SnapshotOptions {
   path?: string;
   /** Where the file goes without `path`. Default: `heapwarden-evidence` in the working directory. */
   directory?: string;
+  /**
+   * How many snapshots `directory` may hold. Default: 10. When the new one is complete, the oldest of our own names are removed until all
+   * are within both limits; never the new one, nor a file that somebody named. Without effect with `path`.
+   */
+  maxFiles?: number;
+  /** How many bytes they may take together. Default: 10 GiB. */
+  maxBytes?: number;
   /** Compresses the file as it is written; the pause does not grow by it. Default: false. */
   compress?: false | 'gzip' | 'zstd';
   /**
@@ -415,6 +426,10 @@ export interface WrittenSnapshot {
   summary: SnapshotSummary | null;
   /** Why the file is there and its summary is not. */
   summaryError?: string;
+  /** The older snapshots that had to make way, the oldest first. */
+  evicted: string[];
+  /** Why one that had to make way is still there. */
+  evictionError?: string;
 }
 
 /** What changed between two snapshots; of three, what grew in both intervals. */

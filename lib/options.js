@@ -8,6 +8,10 @@ const { fileURLToPath } = require('node:url');
 const { invalidArg } = require('./errors');
 const { processWarnings } = require('./logger');
 
+/** See `docs/snapshots.md`, "Files". */
+const MOST_FILES = 10;
+const MOST_BYTES = 10 * 2 ** 30;
+
 const EVIDENCE = ['auto', 'summary', 'snapshot', 'none'];
 
 /** The options of a MemoryMonitor, checked; ranges of numbers are the native half's to check. */
@@ -20,7 +24,16 @@ function monitorOptions(options = {}) {
     historyBytes: number('historyBytes', options.historyBytes),
     evidence: oneOf('evidence', options.evidence ?? 'auto', EVIDENCE),
     directory: directory(options.directory),
+    ...budget(options),
     logger: logger(options.logger ?? processWarnings),
+  };
+}
+
+/** What the snapshots in a directory may come to, checked. */
+function budget({ maxFiles = MOST_FILES, maxBytes = MOST_BYTES }) {
+  return {
+    maxFiles: whole('maxFiles', maxFiles, 1, Number.MAX_SAFE_INTEGER),
+    maxBytes: whole('maxBytes', maxBytes, 1, Number.MAX_SAFE_INTEGER),
   };
 }
 
@@ -43,7 +56,10 @@ function snapshotOptions(options = {}) {
   if (typeof summary !== 'boolean') throw invalidArg('summary', 'true or false', summary);
   oneOf('mode', mode, ['auto', 'inline', 'clone']);
   oneOf('compress', compress, [false, 'gzip', 'zstd']);
-  return { path: options.path, directory: directory(options.directory), compress, summary, mode, signal: abortSignal(options.signal) };
+  return {
+    path: options.path, directory: directory(options.directory), compress, summary, mode,
+    signal: abortSignal(options.signal), budget: budget(options),
+  };
 }
 
 /** The options of an analysis of snapshots, checked. */
@@ -129,7 +145,16 @@ function environmentOptions(env = process.env) {
     historyBytes: fromEnvironment(env, 'HEAPWARDEN_HISTORY_BYTES', Number),
     evidence: fromEnvironment(env, 'HEAPWARDEN_EVIDENCE', String),
     directory: fromEnvironment(env, 'HEAPWARDEN_DIR', String),
+    maxFiles: fromEnvironment(env, 'HEAPWARDEN_MAX_FILES', Number),
+    maxBytes: fromEnvironment(env, 'HEAPWARDEN_MAX_BYTES', Number),
   };
+}
+
+/** The signal that has a snapshot written, and how it is compressed, as HEAPWARDEN_* sets them. */
+function triggerOptions(env = process.env) {
+  const compress = fromEnvironment(env, 'HEAPWARDEN_SNAPSHOT_COMPRESS', String) ?? false;
+  if (compress) oneOf('HEAPWARDEN_SNAPSHOT_COMPRESS', compress, ['gzip', 'zstd']);
+  return { name: fromEnvironment(env, 'HEAPWARDEN_SNAPSHOT_SIGNAL', String), compress };
 }
 
 /** Numbers are read strictly, so that `30s` is an error that names its variable and not NaN. */
@@ -166,4 +191,5 @@ function logger(value) {
 
 module.exports = {
   monitorOptions, exportOptions, snapshotOptions, analysisOptions, summaryOptions, diffOptions, pathOptions, snapshotSource, environmentOptions,
+  triggerOptions,
 };

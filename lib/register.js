@@ -26,11 +26,12 @@ function say(text) {
 function register() {
   const native = require('./load');
   const { MemoryMonitor } = require('./monitor');
-  const { environmentOptions, monitorOptions } = require('./options');
+  const { environmentOptions, monitorOptions, triggerOptions } = require('./options');
+  const { snapshotOnSignal } = require('./trigger');
   const { alertMessage } = require('./messages');
 
   const options = environmentOptions();
-  const { directory } = monitorOptions(options);
+  const { directory, maxFiles, maxBytes } = monitorOptions(options);
   const monitor = new MemoryMonitor(options);
 
   monitor.on('leak', (report) => {
@@ -50,4 +51,10 @@ function register() {
     monitor.on(event, (payload) => say(`heapwarden: ${alertMessage(event, payload)}`));
   }
   monitor.start();
+
+  try {
+    snapshotOnSignal({ ...triggerOptions(), directory, maxFiles, maxBytes }, say);
+  } catch (error) {
+    warn(`heapwarden takes no snapshot on a signal: ${error.message}`, error.code ?? 'HEAPWARDEN_ERR_REGISTER');
+  }
 }

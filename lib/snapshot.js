@@ -21,7 +21,8 @@ const {
  *
  * `product` is `file`, `summary`, `census`, `baseline`, or `growth` since the capture `since`. In a clone of the process if `mode` and
  * memory allow, which stops this thread for the fork alone; or inline, which stops it until V8 is through. Aborted, it rejects with the
- * signal's reason and leaves no file.
+ * signal's reason and leaves no file. With a `file` there must be space for it; with a `budget` (`{ maxFiles, maxBytes }`) the oldest of
+ * our own snapshots beside it make way, and `evicted` has their paths.
  */
 async function capture({ mode = 'auto', room = roomFor, inlineRefusal = shortageOf('inline'), ...given }) {
   given.signal?.throwIfAborted();
@@ -54,34 +55,41 @@ function shortageOf(way) {
   };
 }
 
-function newCapture({ file, compress, product, since }) {
-  return translated(() => new native.NativeCapture(file, product, since, compress || undefined));
+function newCapture({ file, compress, product, since, budget }) {
+  return translated(() => {
+    const made = new native.NativeCapture(file, product, since, compress || undefined);
+    if (budget) made.keepWithin(budget.maxFiles, budget.maxBytes);
+    made.checkSpace(v8.getHeapStatistics().used_heap_size);
+    return made;
+  });
+}
+
+/** What native code made of the capture. */
+function finished(made, json) {
+  const { fileError, ...result } = JSON.parse(json);
+  const { evicted, problem: evictionError } = JSON.parse(made.swept() ?? '{"evicted":[]}');
+  return { ...result, fileError: fileError && fromJson(fileError), evicted, evictionError, capture: made };
 }
 
 async function cloned(given, { heap, memoryBytes }) {
   const { signal, file } = given;
   const finish = (taken) => untilAborted(taken, signal, file);
   const { capture: taken, json, pauseMs, reason } = await inClone(() => newCapture(given), finish, { heap, memoryBytes, signal });
-  return { ...parsed(json), capture: taken, mode: 'clone', reason, pauseMs };
+  return { ...finished(taken, json), mode: 'clone', reason, pauseMs };
 }
 
 async function inline(given, reason) {
   const taken = newCapture(given);
   const walkMs = given.product === 'census' ? taken.takeWalk() : undefined;
   const pauseMs = walkMs ?? takeSnapshot(taken);
-  return { ...parsed(await untilAborted(taken, given.signal, given.file)), capture: taken, mode: 'inline', reason, pauseMs };
+  const json = await untilAborted(taken, given.signal, given.file);
+  return { ...finished(taken, json), mode: 'inline', reason, pauseMs };
 }
 
 /** The text goes from V8 to Rust in chunks: through the bridge, or through a pipe that `v8.writeHeapSnapshot` takes for a file. */
 function takeSnapshot(taken) {
   const preparedMs = timed(knowLineEnds);
   return preparedMs + translated(() => (bridge.snapshots ? taken.takeInline() : takeThroughPipe(taken)));
-}
-
-function parsed(json) {
-  const { fileError, ...result } = JSON.parse(json);
-  if (fileError) result.fileError = fromJson(fileError);
-  return result;
 }
 
 function takeThroughPipe(taken) {
@@ -141,11 +149,13 @@ function withExtension(name, compress) {
 
 /** Writes a snapshot of this thread's heap and gives its path and summary. */
 async function writeSnapshot(options) {
-  const { path: given, directory, compress, summary, mode, signal } = snapshotOptions(options);
+  const { path: given, directory, compress, summary, mode, signal, budget } = snapshotOptions(options);
   const file = given === undefined
     ? path.join(directory, snapshotName(compress))
     : withExtension(path.resolve(given), compress);
-  const taken = await capture({ file, compress, product: summary ? 'summary' : 'file', mode, signal });
+  const product = summary ? 'summary' : 'file';
+  // A file that somebody named is theirs to look after, and so is what stands beside it.
+  const taken = await capture({ file, compress, product, mode, signal, budget: given === undefined ? budget : undefined });
   return {
     path: file,
     bytes: taken.bytes,
@@ -155,7 +165,9 @@ async function writeSnapshot(options) {
     pauseMs: taken.pauseMs,
     durationMs: taken.durationMs,
     summary: taken.summary ?? null,
+    evicted: taken.evicted,
     ...(taken.problem === undefined ? {} : { summaryError: taken.problem }),
+    ...(taken.evictionError === undefined ? {} : { evictionError: taken.evictionError }),
   };
 }
 

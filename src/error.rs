@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::units::Bytes;
+
 /// What went wrong, with the numbers that a reader needs to act on it.
 ///
 /// [`ErrorKind::code`] gives the name that JavaScript sees as `error.code`.
@@ -121,6 +123,17 @@ pub enum ErrorKind {
         /// For what, and by how much.
         reason: String,
     },
+    /// There is too little space on a disk for a snapshot.
+    NoSpace {
+        /// Where it was to go.
+        folder: PathBuf,
+        /// The heap that it was to be of.
+        heap: Bytes,
+        /// How long it may be.
+        expected: Bytes,
+        /// What is free there.
+        found: Bytes,
+    },
     /// The process is being looked at, and another request waits already.
     Busy,
     /// The caller gave up before the work was done.
@@ -152,6 +165,7 @@ impl ErrorKind {
             Self::Clone { .. } => "HEAPWARDEN_ERR_CLONE",
             Self::InClone { code, .. } => code,
             Self::NoRoom { .. } => "HEAPWARDEN_ERR_NO_ROOM",
+            Self::NoSpace { .. } => "HEAPWARDEN_ERR_NO_SPACE",
             Self::Busy => "HEAPWARDEN_ERR_BUSY",
             Self::Cancelled => "HEAPWARDEN_ERR_CANCELLED",
             Self::Internal { .. } => "HEAPWARDEN_ERR_INTERNAL",
@@ -160,7 +174,7 @@ impl ErrorKind {
 }
 
 /// Every code that an error in a clone may have.
-const CODES: [&str; 17] = [
+const CODES: [&str; 18] = [
     "HEAPWARDEN_ERR_SNAPSHOT_TRUNCATED",
     "HEAPWARDEN_ERR_SNAPSHOT_SYNTAX",
     "HEAPWARDEN_ERR_SNAPSHOT_SCHEMA",
@@ -176,6 +190,7 @@ const CODES: [&str; 17] = [
     "HEAPWARDEN_ERR_UNSUPPORTED",
     "HEAPWARDEN_ERR_CLONE",
     "HEAPWARDEN_ERR_NO_ROOM",
+    "HEAPWARDEN_ERR_NO_SPACE",
     "HEAPWARDEN_ERR_CANCELLED",
     "HEAPWARDEN_ERR_INTERNAL",
 ];
@@ -226,6 +241,15 @@ impl fmt::Display for ErrorKind {
             Self::Clone { reason } => write!(f, "the clone of the process gave no result: {reason}"),
             Self::InClone { message, .. } => f.write_str(message),
             Self::NoRoom { reason } => write!(f, "too little memory: {reason}"),
+            Self::NoSpace { folder, heap, expected, found } => {
+                // Both rounded so that the one that is larger never reads as the smaller.
+                let (heap, expected) = (heap.0.div_ceil(Bytes::MIB), expected.0.div_ceil(Bytes::MIB));
+                let (folder, found) = (folder.display(), found.0 / Bytes::MIB);
+                write!(
+                    f,
+                    "too little space in {folder} for a snapshot of {heap} MB of heap: expected {expected} MB, found {found} MB"
+                )
+            }
             Self::Busy => write!(
                 f,
                 "the heap is being looked at, and another request waits already: expected at most two at a time, found three"

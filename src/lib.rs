@@ -33,5 +33,6 @@ pub mod report;
 pub mod sample;
 pub mod series;
 pub mod snapshot;
+pub mod storage;
 pub mod units;
 pub mod verdict;

@@ -33,6 +33,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("recorder", &["sample", "verdict"]),
     // One snapshot on its way to a file and to a graph.
     ("capture", &["snapshot", "graph", "report", "compress"]),
+    // What snapshots may take of a disk.
+    ("storage", &["compress"]),
     // What is decided and said about a clone of the process.
     ("clone", &[]),
     // Snapshots and recordings on their way to an answer.
@@ -70,6 +72,7 @@ const CORE_AND_MONITOR: &[&str] = &[
     "monitor",
     "compress",
     "product",
+    "storage",
     "clone",
 ];
 

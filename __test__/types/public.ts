@@ -12,7 +12,7 @@ import {
 import 'heapwarden/register';
 
 const logger: Logger = { warn(details, message) { console.warn(message, details); } };
-const options: MonitorOptions = { intervalMs: 30_000, alertThresholdMB: 500, maxSamples: 20, historyBytes: 0, evidence: 'auto', directory: '/tmp', logger };
+const options: MonitorOptions = { intervalMs: 30_000, alertThresholdMB: 500, maxSamples: 20, historyBytes: 0, evidence: 'auto', directory: '/tmp', maxFiles: 5, maxBytes: 1e9, logger };
 // @ts-expect-error: not one of the words
 const wrong: MonitorOptions = { evidence: 'some' };
 
@@ -67,6 +67,9 @@ export async function exported(): Promise<number> {
 export async function snapshots(): Promise<void> {
   const how: SnapshotOptions = { path: 'a.heapsnapshot', compress: 'zstd', mode: 'inline', summary: true, signal: new AbortController().signal };
   const written: WrittenSnapshot = await writeSnapshot(how);
+  const { evicted, evictionError }: { evicted: string[]; evictionError?: string } = await writeSnapshot({ maxFiles: 3, maxBytes: 2 ** 30 });
+  // @ts-expect-error: a number of bytes, not a word for it
+  await writeSnapshot({ maxBytes: '1 GB' });
   const summary: SnapshotSummary | null = written.summary;
   const biggest: ConstructorSummary | undefined = summary?.constructors[0];
   const read: SnapshotSummary = await summarizeSnapshot(written.path, { chunkBytes: 4096 });
@@ -86,7 +89,7 @@ export async function snapshots(): Promise<void> {
   } catch (error) {
     if (error instanceof HeapwardenError) console.log(error.code, error.offset);
   }
-  console.log(biggest?.retainedSize, read.nodeCount, now.edgeCount, pauseMs, diff.matchedBy, reason, written.fileBytes);
+  console.log(biggest?.retainedSize, read.nodeCount, now.edgeCount, pauseMs, diff.matchedBy, reason, written.fileBytes, evicted.length, evictionError);
 }
 
 console.log(spent, series, again, written, wrong, names, sample, samples, verdict, evidence);

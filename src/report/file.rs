@@ -85,7 +85,7 @@ impl Reserved {
             name.push(path.file_name().unwrap_or_default());
             name.push(format!(".{}-{unique}.tmp", std::process::id()));
             let temporary = folder.join(name);
-            let opened = options.open(&temporary);
+            let opened = options.open(&temporary).and_then(held);
             (temporary, opened)
         })?;
         Ok(Self { file: Some(file), temporary, path: path.to_path_buf() })
@@ -99,6 +99,11 @@ impl Reserved {
         file.set_len(0).and_then(|()| file.rewind()).map_err(fail("write"))?;
         let encoder = Encoder::new(Counted { file, bytes: 0 }, compression).map_err(fail("compress"))?;
         Ok(Content { encoder, temporary: self.temporary.clone() })
+    }
+
+    /// Where the file will be.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The open file, for a clone to keep.
@@ -168,6 +173,24 @@ pub fn fresh<T>(
             (path, Err(error)) => return Err(Error::io(operation, &path, &error)),
         }
     }
+}
+
+/// The file just created, with a lock on it for as long as it is open here or in a clone: what tells it from a file that a dead process
+/// left behind. Where locks do not work it goes without.
+///
+/// # Errors
+///
+/// `AlreadyExists` where somebody took it for left over in the moment before.
+fn held(file: File) -> std::io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let is_taken = matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock));
+        if is_taken || file.metadata()?.nlink() == 0 {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+    }
+    Ok(file)
 }
 
 fn create_folder(folder: &Path) -> std::io::Result<()> {
@@ -247,6 +270,40 @@ mod tests {
             };
             decoder.feed(&stored, &mut sink).and_then(|()| decoder.finish(&mut sink)).expect("whole");
             assert!(back == text);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_held_while_it_is_written_and_no_longer() {
+        let path = std::env::temp_dir().join(format!("heapwarden-file-held-{}", std::process::id()));
+        let place = Reserved::create(&path).expect("created");
+        let other = File::open(&place.temporary).expect("readable");
+        assert!(other.try_lock().is_err());
+        // What stands in a clone is the same open file.
+        let content = place.content(None).expect("open");
+        assert!(other.try_lock().is_err());
+        content.finish().expect("finished");
+        place.publish().expect("published");
+        assert!(other.try_lock().is_ok());
+        std::fs::remove_file(&path).expect("removed");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_disk_that_is_full_is_an_error_that_says_so() {
+        let full = |compression| {
+            let file = OpenOptions::new().write(true).open("/dev/full").expect("there");
+            let encoder = Encoder::new(Counted { file, bytes: 0 }, compression).expect("an encoder");
+            let mut content = Content { encoder, temporary: "a.tmp".into() };
+            let mut noise = (0..1u32 << 18).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes());
+            let written = noise.try_for_each(|word| content.write(&word));
+            written.and_then(|()| content.finish().map(drop)).expect_err("full")
+        };
+        for compression in [None, Some(Compression::Gzip), Some(Compression::Zstd)] {
+            let error = full(compression);
+            assert_eq!(error.code(), "HEAPWARDEN_ERR_IO");
+            assert!(error.to_string().starts_with("cannot write a.tmp: No space left"), "{error}");
         }
     }
 

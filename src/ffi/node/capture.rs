@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod cloned;
 mod product;
+mod storage;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +29,7 @@ use crate::verdict::Look;
 #[cfg(target_os = "linux")]
 pub(super) use cloned::times_seen;
 use product::{Product, Slot, Slots, analyse, internal};
+use storage::{Shelf, named};
 
 /// Chunks between V8 and the consumer: V8 writes slower than they are used, so they hardly ever wait.
 const QUEUE: usize = 16;
@@ -65,6 +67,7 @@ pub struct NativeCapture {
     settlers: Option<Sender<Settler>>,
     /// Where the file will be, once that was tried.
     place: Option<Result<Reserved>>,
+    shelf: Shelf,
     #[cfg(target_os = "linux")]
     request: u64,
     #[cfg(target_os = "linux")]
@@ -134,6 +137,7 @@ impl NativeCapture {
             complete: Arc::default(),
             settlers: None,
             place: None,
+            shelf: Shelf::default(),
             #[cfg(target_os = "linux")]
             request: cloned::Turn::request(),
             #[cfg(target_os = "linux")]
@@ -284,10 +288,11 @@ impl NativeCapture {
             turn.pause = pause;
         }
         let (control, heap) = (Arc::clone(&self.control), Bytes(options.heap_bytes as u64));
+        let shelf = self.shelf.clone();
         let (settlers, promised) = channel::<Settler>();
         self.settlers = Some(settlers);
         spawn("heapwarden-clone", move || {
-            let result = guarded(|| cloned::hear(watch, place, &slots, heap, &control));
+            let result = guarded(|| cloned::hear(watch, place, &slots, heap, &control, &shelf));
             // Whoever is told of the result may ask for the next.
             drop(turn);
             settle(&promised, result);
@@ -321,7 +326,8 @@ impl NativeCapture {
     /// The place of the file, if there is to be one. One that cannot be is an error, known before anybody is stopped for it, unless the
     /// growth is wanted for its own sake and the file only beside it.
     fn reserve(&mut self, product: &Product) -> Result<Option<Result<Reserved>>> {
-        let place = self.path.take().map(|path| Reserved::create(&path));
+        let path = self.path.take();
+        let place = self.place.take().or_else(|| path.map(|path| Reserved::create(&path)));
         match place {
             Some(Err(refusal)) if !matches!(product, Product::Growth(_)) => Err(refusal),
             place => Ok(place),
@@ -336,16 +342,18 @@ impl NativeCapture {
             place.as_ref().map(|place| place.as_ref().map_err(Error::clone)?.content(self.compression));
         let mut capture = Capture::new(content, !matches!(product, Product::File));
         let slots = self.slots();
-        let control = Arc::clone(&self.control);
+        let (control, shelf) = (Arc::clone(&self.control), self.shelf.clone());
         let (settlers, promised) = channel::<Settler>();
         self.settlers = Some(settlers);
         spawn("heapwarden-snapshot", move || {
+            #[cfg(unix)]
+            crate::ffi::os::disk::survive_the_length_limit();
             let result = guarded(|| {
                 let cause = fill(&mut capture).or_else(|| control.check().err());
                 let captured = capture.finish(cause);
                 let is_written = matches!(captured.file, Some(Ok(_)));
                 let result = analyse(captured, &product, &slots, &control);
-                named(place.filter(|_| is_written), &control)?;
+                named(place.filter(|_| is_written), &control, &shelf)?;
                 result
             });
             settle(&promised, result);
@@ -389,14 +397,6 @@ fn text_of(env: &Env, string: v8::Local) -> String {
         return String::from("(unknown)");
     }
     String::from_utf8_lossy(&text[..length.min(MOST)]).into_owned()
-}
-
-/// Gives a complete file its name. Whoever gave the capture up will never be told the name, and gets no file.
-fn named(place: Option<Result<Reserved>>, control: &Control) -> Result<()> {
-    match place {
-        Some(Ok(place)) => control.check().and_then(|()| place.publish()),
-        _ => Ok(()),
-    }
 }
 
 /// Hands the result over as soon as JavaScript asks for it; a capture that nobody waits for is dropped.

@@ -5,6 +5,8 @@ mod cgroup;
 pub mod clone;
 #[cfg(unix)]
 mod cpu;
+#[cfg(unix)]
+pub mod disk;
 pub mod input;
 #[cfg(target_os = "linux")]
 mod native_heap;

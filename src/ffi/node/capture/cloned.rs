@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::named;
 use super::product::{Product, Slot, Slots, analyse, internal, put};
+use super::storage::{Shelf, named};
 use serde::de::DeserializeOwned;
 
 use crate::analysis::Baseline;
@@ -194,6 +194,7 @@ pub fn hear(
     slots: &Slots,
     heap: Bytes,
     control: &Control,
+    shelf: &Shelf,
 ) -> Result<String> {
     let mut heard = Heard { product: None, failure: None, is_written: false, kept: Ok(()) };
     let watched = watch.hear(control.cancel_flag(), |message| match message {
@@ -212,7 +213,7 @@ pub fn hear(
                 TIMES.store((peak as f64 / heap.0 as f64).to_bits(), Ordering::Relaxed);
             }
             heard.kept?;
-            named(place.filter(|_| heard.is_written), control)?;
+            named(place.filter(|_| heard.is_written), control, shelf)?;
             match (heard.product, heard.failure) {
                 (Some(product), _) => Ok(product),
                 (None, Some(failure)) => Err(told(&failure)),

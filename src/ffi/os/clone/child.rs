@@ -91,6 +91,8 @@ fn prepare(plan: &Plan<'_>) -> bool {
         }
         // A parent that has gone away is seen by a failed write.
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        // A file that may not be longer (`ulimit -f`) is an error to be told, as a full disk is, and not the end.
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         let mut none = std::mem::zeroed::<libc::sigset_t>();
         libc::sigemptyset(&raw mut none);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());

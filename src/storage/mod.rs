@@ -1,0 +1,9 @@
+//! What snapshots may take of a disk: whether there is space for one, and how much a folder of them may grow to.
+
+mod budget;
+mod name;
+mod space;
+
+pub use budget::{Budget, Swept, remove_leftovers, sweep};
+pub use name::{Leftover, SnapshotName};
+pub use space::{check, expected};
