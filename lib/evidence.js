@@ -32,6 +32,8 @@ const sleep = (ms) => (ms > 0 ? new Promise((resolve) => { setTimeout(resolve, m
 class Evidence {
   #mode;
   #directory;
+  /** What the snapshots in the directory may come to. */
+  #budget;
   #baseline;
   #refused;
   #pauseMs = 0;
@@ -51,9 +53,10 @@ class Evidence {
   #released = 0;
 
   /** `roomFor(way)` says whether there is memory for a way to look at the heap: see `room` in `clone.js`. */
-  constructor({ evidence, directory, intervalMs = 30_000 }, roomFor = room) {
+  constructor({ evidence, directory, maxFiles, maxBytes, intervalMs = 30_000 }, roomFor = room) {
     this.#mode = evidence;
     this.#directory = directory;
+    if (maxFiles !== undefined) this.#budget = { maxFiles, maxBytes };
     this.#room = roomFor;
     this.#leastAgeMs = LEAST_AGE_INTERVALS * intervalMs;
     this.#freshMs = FRESH_INTERVALS * intervalMs;
@@ -213,7 +216,7 @@ class Evidence {
   async #growth({ taken }, onError) {
     const file = this.#mode === 'snapshot' ? path.join(this.#directory, snapshotName()) : undefined;
     const { growth, matchedByReason, mode, reason, pauseMs, fileError } =
-      await this.#capture('leak', { file, product: 'growth', since: taken });
+      await this.#capture('leak', { file, budget: this.#budget, product: 'growth', since: taken });
     this.#pauseMs += pauseMs;
     if (fileError) onError(fileError);
     return { growth, matchedByReason, mode, reason, files: file && !fileError ? [file] : [] };
