@@ -12,7 +12,7 @@ const v8 = require('node:v8');
 const { Worker } = require('node:worker_threads');
 const zlib = require('node:zlib');
 const { diffSnapshots, summarizeSnapshot, writeSnapshot } = require('..');
-const { evaluate, folder, ownThreads, ROOT, sleep, until } = require('./support');
+const { MATCHED_BY, evaluate, folder, ownThreads, ROOT, sleep, until } = require('./support');
 
 const onUnix = { skip: process.platform === 'win32' && 'named pipes are made with mkfifo' };
 
@@ -345,23 +345,25 @@ test('a file that unpacks to gigabytes costs time, which an abort ends, and no m
   assert.ok(process.memoryUsage().rss - before < 128 << 20, `${(process.memoryUsage().rss - before) >> 20} MB`);
 });
 
-test('of three snapshots only what grew in both intervals is told', async (t) => {
-  const into = folder(t);
-  class Leaked { constructor(i) { this.i = i; } }
-  class Filled { constructor(i) { this.i = i; } }
-  const kept = (globalThis.keptByInputTest = []);
-  t.after(() => { delete globalThis.keptByInputTest; });
-  const paths = [];
-  for (const [leaked, filled] of [[10, 10], [300, 300], [300, 0]]) {
-    for (let i = 0; i < leaked; i++) kept.push(new Leaked(i));
-    for (let i = 0; i < filled; i++) kept.push(new Filled(i));
-    paths.push((await writeSnapshot({ path: path.join(into, `${paths.length}`), compress: 'zstd', summary: false })).path);
-  }
-  const { constructors, matchedBy, matchedByReason } = await diffSnapshots(paths);
-  const names = constructors.map(({ constructorName }) => constructorName);
-  assert.deepEqual([names.includes('Leaked'), names.includes('Filled'), matchedBy, matchedByReason], [true, false, 'id', null]);
-  assert.equal(constructors.find(({ constructorName }) => constructorName === 'Leaked').countDelta, 600);
-});
+for (const [mode, expected] of [['auto', MATCHED_BY], ['inline', 'id']]) {
+  test(`of three snapshots (${mode}) only what grew in both intervals is told`, async (t) => {
+    const into = folder(t);
+    class Leaked { constructor(i) { this.i = i; } }
+    class Filled { constructor(i) { this.i = i; } }
+    const kept = (globalThis.keptByInputTest = []);
+    t.after(() => { delete globalThis.keptByInputTest; });
+    const paths = [];
+    for (const [leaked, filled] of [[10, 10], [300, 300], [300, 0]]) {
+      for (let i = 0; i < leaked; i++) kept.push(new Leaked(i));
+      for (let i = 0; i < filled; i++) kept.push(new Filled(i));
+      paths.push((await writeSnapshot({ path: path.join(into, `${paths.length}`), compress: 'zstd', summary: false, mode })).path);
+    }
+    const { constructors, matchedBy, matchedByReason } = await diffSnapshots(paths);
+    const names = constructors.map(({ constructorName }) => constructorName);
+    assert.deepEqual([names.includes('Leaked'), names.includes('Filled'), matchedBy, matchedByReason === null], [true, false, expected, expected === 'id']);
+    assert.equal(constructors.find(({ constructorName }) => constructorName === 'Leaked').countDelta, 600);
+  });
+}
 
 test('half a gigabyte of text through a stream costs no memory', { skip: process.platform !== 'linux' && 'reads /proc' }, async () => {
   const { code, stdout, stderr } = await evaluate(`
