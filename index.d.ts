@@ -128,6 +128,8 @@ export interface VerdictEvidence {
   earlierPace: number;
   /** What the load moves this memory by, as a share of the growth. */
   loadShare: number;
+  /** What all signs together weigh (docs/detector.md); null for a suspicion, and where the limit was near. */
+  weight: number | null;
   /** Whether the limit was so near that less proof was asked. */
   urgent: boolean;
   /** What looks at the heap confirmed that the counters alone had not proven; there only if they did. */

@@ -70,6 +70,6 @@ server.headersTimeout = 0;
 process.on('message', async (way) => {
   const { longest, result } = await longestStop(ways[way]);
   for (const name of fs.readdirSync(directory)) fs.rmSync(path.join(directory, name));
-  process.send({ way, longest, mode: result.mode, reason: result.reason ?? null });
+  process.send({ way, longest, mode: result.mode, reason: result.reason ?? null, pauseMs: result.pauseMs ?? longest });
 });
 process.on('disconnect', () => process.exit());

@@ -291,6 +291,7 @@ impl FloorDetector {
                 record_share: finite(finding.record),
                 earlier_pace: finding.pace,
                 load_share: finding.load_share,
+                weight: finding.weight,
                 urgent: finding.urgent,
             },
         }

@@ -139,6 +139,8 @@ pub struct Finding {
     pub pace: f64,
     /// What the load explains, as a share of the growth.
     pub load_share: f64,
+    /// What all signs together weigh; nothing where that was not asked.
+    pub weight: Option<f64>,
     /// Whether the limit is near.
     pub urgent: bool,
     /// Whether major collections show it; otherwise it waits for the next one.
@@ -412,6 +414,7 @@ pub fn judge(
     }
     let load_share = load_range / growth;
     let mut pace = 0.0;
+    let mut weight = None;
     if !urgent {
         let past = earlier(pyramid, level, start, span);
         match past {
@@ -458,9 +461,11 @@ pub fn judge(
             residual: context.bound.is_some(),
             age: context.now,
         };
-        if signs.weight() < demands.weight {
+        let sum = signs.weight();
+        if sum < demands.weight {
             return Err(Refusal::Faint);
         }
+        weight = Some(sum);
     }
     Ok(Finding {
         points: n,
@@ -478,6 +483,7 @@ pub fn judge(
         record,
         pace,
         load_share,
+        weight,
         urgent,
         proven,
     })
