@@ -25,7 +25,7 @@ before(async () => {
   const directory = folder({ after: (fn) => cleanup.push(fn) });
   for (const count of [50, 150, 450]) {
     visit(count);
-    files.push((await writeSnapshot({ directory, summary: false })).path);
+    files.push((await writeSnapshot({ directory, summary: false, mode: 'inline' })).path);
   }
 });
 after(() => cleanup.forEach((fn) => fn()));
