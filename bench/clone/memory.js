@@ -2,7 +2,7 @@
 
 // What a look at the heap takes of memory, the process and its clone together: node bench/clone/memory.js [--heaps 50,200,800]
 //
-// The proportional set size of both is read from outside, every 20 ms. Printed is the most there was above what the process had before.
+// The proportional set size of both is read from outside, every quarter of a second (to read it stops the process for some milliseconds). Printed is the most there was above what the process had before.
 
 const { fork } = require('node:child_process');
 const { once } = require('node:events');
@@ -13,6 +13,7 @@ const { parseArgs } = require('node:util');
 const { values } = parseArgs({ options: { heaps: { type: 'string', default: '50,200,800' } } });
 const WAYS = ['clone', 'summary', 'census', 'inline', 'v8'];
 const MB = 1024;
+const LOOK_MS = 250;
 
 /** Kilobytes of a process and its children, what they share counted once. */
 function memoryOf(pid) {
@@ -30,7 +31,7 @@ async function measure(heapMB, way) {
   const [{ orders }] = await once(app, 'message');
   const before = memoryOf(app.pid);
   let most = before;
-  const watch = setInterval(() => { most = Math.max(most, memoryOf(app.pid)); }, 20);
+  const watch = setInterval(() => { most = Math.max(most, memoryOf(app.pid)); }, LOOK_MS);
   const started = Date.now();
   app.send(way);
   const [{ longest, mode }] = await once(app, 'message');
