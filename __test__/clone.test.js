@@ -246,16 +246,16 @@ describe('a clone of the process', { skip: !clones.available && clones.reason },
       const stop = () => worker.terminate();`,
     'the thread pool compresses, hashes and reads': `
       let going = true;
-      const again = (fn) => { const next = () => { if (going) fn(next); }; next(); };
+      const again = (fn) => { const next = () => { if (going) fn(() => setTimeout(next, 3)); }; next(); };
       for (let i = 0; i < 3; i++) {
-        again((next) => require('node:zlib').gzip(Buffer.alloc(1e6, 'abc'), next));
-        again((next) => require('node:crypto').pbkdf2('a', 'b', 20000, 32, 'sha512', next));
-        again((next) => require('node:fs').readFile(process.execPath, { flag: 'r' }, next));
+        again((next) => require('node:zlib').gzip(Buffer.alloc(1e5, 'abc'), next));
+        again((next) => require('node:crypto').pbkdf2('a', 'b', 2000, 32, 'sha512', next));
+        again((next) => require('node:fs').readFile(require.resolve('typescript'), next));
       }
       const stop = () => { going = false; };`,
     'the collector marks': `
       let old = [];
-      const timer = setInterval(() => { for (let i = 0; i < 20000; i++) old.push({ i, text: 't' + i }); if (old.length > 4e5) old = []; }, 0);
+      const timer = setInterval(() => { for (let i = 0; i < 5000; i++) old.push({ i, text: 't' + i }); if (old.length > 5e4) old = []; }, 0);
       const stop = () => clearInterval(timer);`,
     'children are spawned': `
       let going = true;
@@ -269,7 +269,7 @@ describe('a clone of the process', { skip: !clones.available && clones.reason },
         ${source}
         (async () => {
           const results = [];
-          for (let i = 0; i < 8; i++) {
+          for (let i = 0; i < 4; i++) {
             await new Promise((resolve) => setTimeout(resolve, 7 * i));
             const { summary, mode } = await heapwarden.captureSummary();
             results.push([mode, count(summary.constructors)]);
@@ -281,9 +281,9 @@ describe('a clone of the process', { skip: !clones.available && clones.reason },
         })();
       `);
       const [captures, zombies] = results;
-      assert.deepEqual(captures.map(([, n]) => n), Array(8).fill(5000));
+      assert.deepEqual(captures.map(([, n]) => n), Array(4).fill(5000));
       assert.deepEqual(zombies, []);
-      assert.ok(captures.filter(([mode]) => mode === 'clone').length >= 7, JSON.stringify(captures));
+      assert.ok(captures.filter(([mode]) => mode === 'clone').length >= 3, JSON.stringify(captures));
     });
   }
 

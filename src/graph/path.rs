@@ -9,7 +9,7 @@
 //! give the shorter way (a constant in optimized code), and never the one a person can act on.
 //!
 //! Of equally short paths the first one found is taken, which depends on where V8 has put things; for work that compares paths of two
-//! snapshots [`Ties`] decides.
+//! snapshots `Ties` decides.
 
 use std::sync::atomic::AtomicBool;
 

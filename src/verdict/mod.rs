@@ -146,7 +146,7 @@ pub struct Evidence {
     pub earlier_pace: f64,
     /// What the load moves this memory by, as a share of the growth.
     pub load_share: f64,
-    /// What all signs together weigh: see [`weight`](weight::Signs). Nothing for a suspicion, and where the limit is near.
+    /// What all signs together weigh, as docs/detector.md adds them up. Nothing for a suspicion, and where the limit is near.
     #[serde(default)]
     pub weight: Option<f64>,
     /// Whether the limit is so near that less proof was asked.

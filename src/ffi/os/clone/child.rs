@@ -175,11 +175,11 @@ mod tests {
             (kilobytes(status, "VmHWM:"), kilobytes(status, "VmRSS:"), kilobytes(status, "VmX:")),
             (1500, 1000, 0)
         );
-        let before = own_memory().0;
         let much = std::hint::black_box(vec![1u8; 64 << 20]);
         let with = own_memory().0;
-        assert!(with > before + (50 << 20), "{before} {with}");
+        assert!(with >= 64 << 20, "{with}");
         drop(much);
-        assert!(own_memory().0 > before + (50 << 20), "the most, not what is left");
+        let without = own_memory().0;
+        assert!(without >= 64 << 20, "the most, not what is left: {without}");
     }
 }
