@@ -227,8 +227,9 @@ class Evidence {
     const before = this.#census;
     const now = before && await this.#countObjects();
     if (!now) return undefined;
-    const were = new Map(before.constructors.map(({ constructorName, count }) => [constructorName, count]));
-    const grown = now.constructors
+    const were = byConstructor(before.constructors);
+    const grown = [...byConstructor(now.constructors)]
+      .map(([constructorName, count]) => ({ constructorName, count }))
       .map(({ constructorName, count }) => ({ constructorName, count, countDelta: count - (were.get(constructorName) ?? 0) }))
       .filter(({ countDelta }) => countDelta >= LEAST_COUNTED)
       .sort((a, b) => b.countDelta - a.countDelta)
@@ -260,6 +261,16 @@ class Evidence {
     return `the heap is ${heapMB} MB: an inline snapshot would stop the process for about ${Math.ceil(heapMB / 20)} s${why}; ` +
       'set evidence to "summary" or "snapshot" to take it all the same';
   }
+}
+
+/** Counts by constructor. A walk tells functions apart by kind, a snapshot does not. */
+function byConstructor(constructors) {
+  const counts = new Map();
+  for (const { constructorName, count } of constructors) {
+    const name = /^(Async)?(Generator)?Function$/.test(constructorName) ? 'Function' : constructorName;
+    counts.set(name, (counts.get(name) ?? 0) + count);
+  }
+  return counts;
 }
 
 function isoTime(ms) {

@@ -132,6 +132,10 @@ pub(crate) fn culprits(
     let mut findings: Vec<Finding> = Vec::new();
     for group in groups(graph, &region, paths)? {
         check(cancel)?;
+        // V8's list of strings whose text is elsewhere keeps none of them: what only it refers to goes with the next collection.
+        if graph.kind(group.holder) == NodeKind::Synthetic && graph.name(group.holder) == "(External strings)" {
+            continue;
+        }
         let unit = explain(graph, &region, &group.tops);
         if let Some(finding) = Finding::of(graph, paths, &net, group.holder, &unit) {
             findings.push(finding);
