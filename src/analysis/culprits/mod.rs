@@ -133,7 +133,8 @@ pub(crate) fn culprits(
     for group in groups(graph, &region, paths)? {
         check(cancel)?;
         // V8's list of strings whose text is elsewhere keeps none of them: what only it refers to goes with the next collection.
-        if graph.kind(group.holder) == NodeKind::Synthetic && graph.name(group.holder) == "(External strings)" {
+        if graph.kind(group.holder) == NodeKind::Synthetic && graph.name(group.holder) == "(External strings)"
+        {
             continue;
         }
         let unit = explain(graph, &region, &group.tops);
