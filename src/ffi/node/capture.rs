@@ -271,6 +271,7 @@ impl NativeCapture {
         let walk = walk_functions().map(|(walk, isolate)| move || walked(walk, isolate, env));
         let walk = walk.as_ref().map(|walk| walk as &dyn Fn() -> Result<String>);
         let task = cloned::Task { product: &product, file, compression, slots: &slots, line_ends, walk };
+        let heap = task.takes_snapshot().then_some(Bytes(options.heap_bytes as u64));
         let duration = |ms: f64| Duration::try_from_secs_f64(ms / 1e3).unwrap_or(Duration::MAX);
         let limits = Limits {
             deadline: duration(options.deadline_ms),
@@ -287,7 +288,7 @@ impl NativeCapture {
         if let Some(turn) = &mut turn {
             turn.pause = pause;
         }
-        let (control, heap) = (Arc::clone(&self.control), Bytes(options.heap_bytes as u64));
+        let control = Arc::clone(&self.control);
         let shelf = self.shelf.clone();
         let (settlers, promised) = channel::<Settler>();
         self.settlers = Some(settlers);

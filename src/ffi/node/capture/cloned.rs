@@ -102,6 +102,15 @@ impl Task<'_> {
         self.file.and_then(|file| file.as_ref().ok()?.descriptor()).into_iter().collect()
     }
 
+    /// Whether the clone takes a snapshot; otherwise it walks over the heap.
+    pub fn takes_snapshot(&self) -> bool {
+        self.counting().is_none()
+    }
+
+    fn counting(&self) -> Option<&dyn Fn() -> Result<String>> {
+        self.walk.filter(|_| matches!(self.product, Product::Census))
+    }
+
     /// Does the task. In the clone.
     pub fn run(&self, functions: &v8::SnapshotFunctions, isolate: v8::Isolate, out: &mut Out) {
         let result = guarded(|| self.product(functions, isolate, out));
@@ -118,9 +127,9 @@ impl Task<'_> {
         out: &mut Out,
     ) -> Result<String> {
         v8::never_at_the_limit(isolate);
-        if let (Product::Census, Some(walk)) = (self.product, self.walk) {
+        if let Some(count) = self.counting() {
             out.step(Step::Taking);
-            let json = walk();
+            let json = count();
             out.step(Step::Telling);
             return json;
         }
@@ -187,12 +196,13 @@ pub fn times_seen() -> Option<f64> {
     }
 }
 
-/// Hears a clone to its end and gives its result. `heap` is what was used on the heap when it was made.
+/// Hears a clone to its end and gives its result. `heap` is what was used on the heap when it was made, if a snapshot was taken there: what a
+/// census takes says nothing of the next snapshot.
 pub fn hear(
     watch: Watch,
     place: Option<Result<Reserved>>,
     slots: &Slots,
-    heap: Bytes,
+    heap: Option<Bytes>,
     control: &Control,
     shelf: &Shelf,
 ) -> Result<String> {
@@ -209,7 +219,7 @@ pub fn hear(
         Watched::Cancelled => Err(ErrorKind::Cancelled.into()),
         Watched::Lost { reason } => Err(ErrorKind::Clone { reason }.into()),
         Watched::Told { peak } => {
-            if heap.0 > 0 {
+            if let Some(heap) = heap.filter(|heap| heap.0 > 0) {
                 TIMES.store((peak as f64 / heap.0 as f64).to_bits(), Ordering::Relaxed);
             }
             heard.kept?;
