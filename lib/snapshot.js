@@ -80,7 +80,7 @@ async function cloned(given, { heap, memoryBytes }) {
 
 async function inline(given, reason) {
   const taken = newCapture(given);
-  const walkMs = given.product === 'census' ? taken.takeWalk() : undefined;
+  const walkMs = given.product === 'census' && bridge.available ? taken.takeWalk() : undefined;
   const pauseMs = walkMs ?? takeSnapshot(taken);
   const json = await untilAborted(taken, given.signal, given.file);
   return { ...finished(taken, json), mode: 'inline', reason, pauseMs };
