@@ -26,7 +26,7 @@ const HEAD_BYTES: usize = 5;
 const MAX_PAYLOAD: u32 = 1 << 30;
 
 /// What a clone does, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// It rids itself of what is its parent's.
     Preparing,

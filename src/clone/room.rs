@@ -4,8 +4,6 @@
 //! heap, whose nodes are small or large. A clone needs that too, and as much again as the process writes while the clone lives, because
 //! each page that it writes is copied: at worst the whole heap.
 
-use serde::{Deserialize, Serialize};
-
 use crate::units::Bytes;
 
 /// What a snapshot takes, in times the heap, of a process of which none has been taken yet.
@@ -20,8 +18,7 @@ const CENSUS_TIMES: f64 = 1.0;
 const WRITTEN_TIMES: f64 = 1.0;
 
 /// A way to look at the heap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// A snapshot in a clone.
     Clone,

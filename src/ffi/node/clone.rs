@@ -2,7 +2,9 @@
 
 use napi_derive::napi;
 
+use super::to_napi;
 use crate::clone::room::{Room, Way};
+use crate::error::ErrorKind;
 use crate::ffi::v8;
 use crate::units::Bytes;
 
@@ -48,19 +50,23 @@ pub struct RoomState {
 /// Whether there is room for `way` (`clone`, `inline` or `census`) to look at `heap_bytes` of heap. `left_bytes` is what the process can
 /// still take where this system does not tell.
 #[napi(catch_unwind)]
-pub fn room_for(way: String, heap_bytes: f64, left_bytes: f64) -> RoomState {
+pub fn room_for(way: String, heap_bytes: f64, left_bytes: f64) -> napi::Result<RoomState> {
     let way = match way.as_str() {
         "clone" => Way::Clone,
+        "inline" => Way::Inline,
         "census" => Way::Census,
-        _ => Way::Inline,
+        _ => {
+            let expected = "clone, inline or census".into();
+            return Err(to_napi(&ErrorKind::InvalidArg { name: "way", expected, found: way }.into()));
+        }
     };
     #[cfg(target_os = "linux")]
     let (left, seen) = (crate::ffi::os::memory_left(), super::capture::times_seen());
     #[cfg(not(target_os = "linux"))]
     let (left, seen) = (None, None);
     let room = Room { heap: Bytes(heap_bytes as u64), left: left.unwrap_or(Bytes(left_bytes as u64)), seen };
-    RoomState {
+    Ok(RoomState {
         shortage: room.fits(way).err().map(|shortage| shortage.to_string()),
         memory_bytes: room.ceiling().0 as f64,
-    }
+    })
 }
