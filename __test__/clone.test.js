@@ -41,7 +41,20 @@ test('where no clone can be made, that is said', { skip: clones.available }, asy
   const { mode, reason } = await captureSummary();
   assert.deepEqual([mode, reason], ['inline', clones.reason]);
   assert.ok(reason.length > 10);
-  await assert.rejects(captureSummary({ mode: 'clone' }), { code: 'HEAPWARDEN_ERR_UNSUPPORTED', message: new RegExp(RegExp.escape?.(reason) ?? '') });
+  await assert.rejects(captureSummary({ mode: 'clone' }), ({ code, message }) => code === 'HEAPWARDEN_ERR_UNSUPPORTED' && message.includes(reason));
+});
+
+test('without the bridge a census uses none of its functions', async () => {
+  const { code, stdout, stderr } = await evaluate(`
+    const native = require(${JSON.stringify(require.resolve('../lib/load'))});
+    native.NativeCapture.prototype.takeWalk = () => { throw new Error('walked'); };
+    class Parcel {}
+    globalThis.parcels = Array.from({ length: 77 }, () => new Parcel());
+    require(${PACKAGE}).captureCensus().then(({ mode, constructors }) => {
+      console.log(mode, constructors.find((c) => c.constructorName === 'Parcel').count);
+    });
+  `, { env: { HEAPWARDEN_BRIDGE: 'off' } });
+  assert.deepEqual([code, stdout], [0, 'inline 77\n'], stderr);
 });
 
 describe('a clone of the process', { skip: !clones.available && clones.reason }, () => {
@@ -111,6 +124,23 @@ describe('a clone of the process', { skip: !clones.available && clones.reason },
     const settled = await Promise.allSettled([captureSummary(), captureCensus(), captureSummary()]);
     const became = settled.map(({ value, reason }) => value?.mode ?? reason.code);
     assert.deepEqual(became, ['clone', 'clone', 'HEAPWARDEN_ERR_BUSY'], settled.map(({ value, reason }) => value?.reason ?? reason).join());
+  });
+
+  test('what a snapshot took is expected of the next one, and what a census took is not', async () => {
+    const [before, counted, summarized] = await program(`
+      const native = require(${JSON.stringify(require.resolve('../lib/load'))});
+      const needed = () => native.roomFor('clone', 2 ** 50, 0).shortage;
+      (async () => {
+        const said = [needed()];
+        await heapwarden.captureCensus({ mode: 'clone' });
+        said.push(needed());
+        await heapwarden.captureSummary({ mode: 'clone' });
+        tell([...said, needed()]);
+      })();
+    `);
+    if (clones.walk) assert.equal(counted, before);
+    assert.match(summarized, /^it may need \d+ MB of memory/);
+    assert.notEqual(summarized, before);
   });
 
   test('ends with its signal, and leaves nothing', async (t) => {
