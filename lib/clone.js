@@ -7,6 +7,7 @@ const v8 = require('node:v8');
 const native = require('./load');
 const { bridge } = require('./bridge');
 const { HeapwardenError, translated } = require('./errors');
+const { needed: lineEnds } = require('./line-ends');
 
 const MB = 1024 * 1024;
 /** When a clone has to be done: this, and as much for each megabyte of heap. Ten times what it takes on an idle machine. */
@@ -28,9 +29,6 @@ function state() {
 }
 
 const clones = { available: cannot === undefined || cannot === null, reason: cannot ?? undefined, walk };
-
-/** V8 before version 12 has to be told to make line ends known: see `line-ends.js`. */
-const lineEnds = parseInt(process.versions.v8, 10) < 12;
 
 function heapBytes() {
   return v8.getHeapStatistics().used_heap_size;

@@ -229,8 +229,7 @@ class Evidence {
     if (!now) return undefined;
     const were = byConstructor(before.constructors);
     const grown = [...byConstructor(now.constructors)]
-      .map(([constructorName, count]) => ({ constructorName, count }))
-      .map(({ constructorName, count }) => ({ constructorName, count, countDelta: count - (were.get(constructorName) ?? 0) }))
+      .map(([constructorName, count]) => ({ constructorName, count, countDelta: count - (were.get(constructorName) ?? 0) }))
       .filter(({ countDelta }) => countDelta >= LEAST_COUNTED)
       .sort((a, b) => b.countDelta - a.countDelta)
       .slice(0, MOST_COUNTED);

@@ -7,6 +7,7 @@
 const native = require('./load');
 const { bridge } = require('./bridge');
 
+/** Whether line ends have to be made known before a snapshot; in a clone, native code does that. */
 const needed = parseInt(process.versions.v8, 10) < 12;
 
 let session;
@@ -44,4 +45,4 @@ function connect() {
   return connected;
 }
 
-module.exports = { knowLineEnds };
+module.exports = { knowLineEnds, needed };
