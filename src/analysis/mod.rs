@@ -35,7 +35,7 @@ pub use alive::Alive;
 pub use baseline::{Baseline, Growth, growth};
 pub use census::{CollectionSummary, ListenerSummary, PromiseSummary, TimerSummary};
 pub use comparison::{Compared, comparison};
-pub use culprits::{Culprit, Pattern};
+pub use culprits::{Culprit, Holder, Pattern};
 pub use diff::{ConstructorDelta, MatchedBy, diff};
 pub use histogram::{Histogram, HistogramBuilder, HistogramRow};
 pub use node_diff::{Newer, NodeDiff, Older, OlderBuilder};
