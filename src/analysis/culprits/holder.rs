@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern::Recognised;
 use super::scene::Scene;
-use crate::analysis::path::{PathStep, label, owners};
-use crate::graph::{Location, Node};
+use crate::analysis::path::{label, owners};
+use crate::graph::{Location, Node, NodeKind};
 
 /// What the growth piles up in: the Map, the array, the emitter, the list of timers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,9 +71,4 @@ impl Holder {
             None => self.constructor_name.clone(),
         }
     }
-}
-
-/// The steps of a path without those that say nothing to a reader.
-pub(crate) fn first_function(steps: &[PathStep]) -> Option<&Location> {
-    steps.iter().filter_map(|step| step.location.as_ref()).find(|place| place.is_user_code())
 }

@@ -37,7 +37,6 @@ use crate::graph::{Graph, Location, Node, NodeKind, check};
 use advice::advice;
 use explain::{MIN_COUNT, Unit, explain};
 pub use holder::Holder;
-use holder::first_function;
 use net::Net;
 pub use pattern::Pattern;
 use pattern::recognise;
@@ -83,8 +82,8 @@ pub struct Culprit {
     pub holder: Option<Holder>,
     /// From one of them outwards to the root.
     pub retainer_path: Vec<PathStep>,
-    /// Of listeners and timers, the function that is called; else the constructor, if it is the program's; else the nearest function of the
-    /// program on the path.
+    /// Of listeners and timers, the function that is called; else the constructor, if it is the program's; else the nearest function or
+    /// constructor of the program on the path.
     pub location: Option<Location>,
     /// What to do, in one sentence.
     pub advice: String,
@@ -279,7 +278,8 @@ impl Finding {
             let mut places = functions.filter_map(|owner| graph.location(owner.node).filter(is_user));
             places.next()
         });
-        let location = called.flatten().or(own).or_else(|| first_function(&steps).cloned());
+        let mut owners = path.iter().filter_map(|owner| graph.location(owner.node).filter(is_user));
+        let location = called.flatten().or(own).or_else(|| owners.next());
         let name = label(graph, self.sample);
         let advice = advice(&scene, &name, recognised.pattern, holder.as_ref(), &steps);
         Culprit {
