@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::AtomicBool;
 
-use super::path::{is_dictionary, is_link, is_visible};
+use super::path::{generic, is_dictionary, is_link, is_visible};
 use crate::error::Result;
 use crate::graph::holding::ephemeron;
 use crate::graph::path::{Paths, Step, Ties};
@@ -289,7 +289,7 @@ impl<'g> Names<'g> {
             *slot = match name {
                 _ if name.bytes().all(|byte| byte.is_ascii_digit()) => 0,
                 _ if ephemeron(name).is_some() => 1,
-                _ => hashed(name) | 1,
+                _ => hashed(&generic(name)) | 1,
             };
         }
         *slot

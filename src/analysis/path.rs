@@ -203,6 +203,19 @@ fn edge_label(graph: &Graph, from: Node, edge: Edge) -> String {
     }
 }
 
+/// A name with its numbers taken out: `job_17` and `job_18` are one kind of name.
+pub(crate) fn generic(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '0'..='9' if text.ends_with('#') => {}
+            '0'..='9' => text.push('#'),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
 /// `owner` as it is reported.
 pub(crate) fn reported(graph: &Graph, owner: &Owner) -> PathStep {
     // A generator has the place of its function.

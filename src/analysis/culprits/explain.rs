@@ -1,14 +1,18 @@
 //! From a group of new nodes to the class that is growing.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use super::region::Region;
-use super::{Label, label_of};
+use super::{Label, is_program_class, label_of};
 use crate::analysis::path::{is_generator, is_link};
 use crate::graph::{Graph, Node, NodeKind};
 
 /// Fewer than this of a class are no growth.
 pub(crate) const MIN_COUNT: usize = 10;
+
+/// More heads of chains than this are not looked into, the smallest left out.
+const MOST_TOPS: usize = 64;
 
 /// One part in so many of what functions keep makes the class that it is of more telling than the function.
 const MUCH: u64 = 5;
@@ -23,20 +27,35 @@ pub(crate) struct Unit {
     pub chain: bool,
 }
 
-/// What grows in `tops`, nodes of one class in one holder.
+/// What grows in `tops`, nodes of one class in one holder, of which there are `grown` more than before.
 ///
-/// Where there are many, they are what grows, unless they are Node's own wrappers around something of the program's. Where there
-/// are few, what grows is inside: a collection that was made after the first snapshot, or a chain of which only the head is seen.
-pub(crate) fn explain(graph: &Graph, region: &Region, tops: &[Node]) -> Unit {
+/// Where there are many more, they are what grows, unless they are Node's own wrappers around something of the program's. Where there are
+/// few, or as many as before, what grows is inside: a collection that was made after the first snapshot, or a chain of which only the head
+/// is seen.
+pub(crate) fn explain(graph: &Graph, region: &Region, tops: &[Node], grown: u64) -> Unit {
     let unit = Unit { nodes: tops.to_vec(), retained: total(region, tops), chain: false };
-    if tops.len() >= MIN_COUNT {
+    if tops.len() >= MIN_COUNT && grown * 2 >= tops.len() as u64 {
         return unwrap(graph, region, &unit)
             .or_else(|| nested(graph, region, &unit))
             .or_else(|| behind(graph, region, &unit))
             .unwrap_or(unit);
     }
-    let Some(&largest) = tops.iter().max_by_key(|&&node| region.size(node)) else { return unit };
-    inside(graph, region, largest).filter(|inner| inner.retained * 2 >= unit.retained).unwrap_or(unit)
+    inside_all(graph, region, tops).filter(|inner| inner.retained * 2 >= unit.retained).unwrap_or(unit)
+}
+
+/// What is inside the largest of `tops`, with the same of the others.
+fn inside_all(graph: &Graph, region: &Region, tops: &[Node]) -> Option<Unit> {
+    let mut tops = tops.to_vec();
+    tops.sort_unstable_by_key(|&top| (Reverse(region.size(top)), top));
+    let mut units = tops.iter().take(MOST_TOPS).filter_map(|&top| inside(graph, region, top));
+    let mut all = units.next()?;
+    let label = |unit: &Unit| unit.nodes.first().map(|&node| label_of(graph, node));
+    let of_all = label(&all);
+    for unit in units.filter(|unit| label(unit) == of_all) {
+        all.retained = all.retained.saturating_add(unit.retained);
+        all.nodes.extend(unit.nodes);
+    }
+    Some(all)
 }
 
 fn total(region: &Region, nodes: &[Node]) -> u64 {
@@ -44,7 +63,12 @@ fn total(region: &Region, nodes: &[Node]) -> u64 {
 }
 
 /// The class that keeps most among the children of `nodes` that count.
-fn heaviest(graph: &Graph, region: &Region, nodes: &[Node], counts: impl Fn(Node) -> bool) -> Option<Unit> {
+pub(crate) fn heaviest(
+    graph: &Graph,
+    region: &Region,
+    nodes: &[Node],
+    counts: impl Fn(Node) -> bool,
+) -> Option<Unit> {
     let mut groups: HashMap<Label, (u64, Vec<Node>)> = HashMap::new();
     for child in nodes.iter().flat_map(|&node| region.children(node)).filter(|&child| counts(child)) {
         let (size, group) = groups.entry(label_of(graph, child)).or_default();
@@ -174,11 +198,10 @@ fn behind(graph: &Graph, region: &Region, unit: &Unit) -> Option<Unit> {
     if graph.kind(first) != NodeKind::Closure && !is_generator(graph, first) {
         return None;
     }
-    let is_theirs = |node: Node| graph.kind(node) == NodeKind::Object && is_user(graph, node);
-    let held = heaviest(graph, region, &unit.nodes, is_theirs)?;
+    let held = heaviest(graph, region, &unit.nodes, |node| is_program_class(graph, node))?;
     let is_much = held.retained.saturating_mul(MUCH) >= unit.retained;
     let is_each = held.nodes.len() >= MIN_COUNT && held.nodes.len() * 2 >= unit.nodes.len();
-    (is_much && is_each).then_some(held)
+    (is_much && is_each).then_some(Unit { retained: unit.retained, ..held })
 }
 
 fn is_user(graph: &Graph, node: Node) -> bool {

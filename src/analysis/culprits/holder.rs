@@ -55,12 +55,13 @@ impl Holder {
         let is_within_node = |node: Node| graph.kind(node) == NodeKind::Closure && is_nodes(node);
         let mut theirs = outwards.iter().take_while(|&&(node, _)| !is_within_node(node));
         let named = theirs.position(|&(node, ref edge)| is_given(edge) && !is_nodes(node));
-        let owner = named.unwrap_or(0);
+        let rest = outwards.get(named.unwrap_or(0)..).unwrap_or_default();
+        let places: Vec<Location> = rest.iter().filter_map(|&(node, _)| user(node)).collect();
         Self {
             constructor_name: label(graph, node),
             name: named.map(|at| outwards[at].1.clone()),
             event,
-            location: outwards.get(owner..).and_then(|rest| rest.iter().find_map(|&(node, _)| user(node))),
+            location: places.iter().find(|place| place.is_program()).or(places.first()).cloned(),
         }
     }
 

@@ -13,10 +13,13 @@
 
 mod advice;
 mod explain;
+mod finding;
 mod holder;
 mod net;
 mod pattern;
+mod place;
 mod pool;
+mod refine;
 mod region;
 mod scene;
 
@@ -26,22 +29,17 @@ use std::sync::atomic::AtomicBool;
 use serde::{Deserialize, Serialize};
 
 use super::class::{Classes, Total, class_name};
-use super::diff::signed;
-use super::path::{
-    Owner, PathStep, collapsed, is_dictionary, is_keyed, is_link, is_visible, label, owners, reported,
-};
+use super::path::{Owner, PathStep, collapsed, generic, is_dictionary, is_keyed, is_link, owners};
 use super::trees::Trees;
 use crate::error::Result;
 use crate::graph::path::Paths;
 use crate::graph::{Graph, Location, Node, NodeKind, check};
-use advice::advice;
-use explain::{MIN_COUNT, Unit, explain};
+use explain::explain;
+use finding::{Finding, folded};
 pub use holder::Holder;
 use net::Net;
 pub use pattern::Pattern;
-use pattern::recognise;
 use region::{Holders, Region};
-use scene::Scene;
 
 /// Few but large: so many bytes are worth a finding whatever the count.
 const MIN_BYTES: u64 = 1024 * 1024;
@@ -123,6 +121,7 @@ pub(crate) fn culprits(
     let paths = &trees.paths;
     check(cancel)?;
     let net = Net::of(graph, classes, before.totals);
+    let ground = Ground { graph, region: &region, paths, net: &net };
     let mut findings: Vec<Finding> = Vec::new();
     for group in groups(graph, &region, paths)? {
         check(cancel)?;
@@ -131,31 +130,32 @@ pub(crate) fn culprits(
         {
             continue;
         }
-        let unit = explain(graph, &region, &group.tops);
-        if let Some(finding) = Finding::of(graph, paths, &net, group.holder, unit) {
-            findings.push(finding);
-        }
+        let grown = group.tops.first().map_or(0, |&top| net.count(top));
+        findings.extend(Finding::of(ground, explain(graph, &region, &group.tops, grown)));
     }
-    let mut holders = Holders::new(graph)?;
-    for store in region.stores(graph, MIN_BYTES) {
-        let holder = holders.of(&region, paths, store);
-        findings.extend(Finding::of_store(graph, &net, holder, store));
-    }
-    findings.sort_by(|a, b| (b.retained, a.sample).cmp(&(a.retained, b.sample)));
-    let mut holders: Vec<Node> = Vec::new();
-    findings.retain(|finding| {
-        // The keys of a Map beside its values are the same cause, and so is the table for both.
-        let is_side = finding.count >= MIN_COUNT as u64 || !is_visible(graph, finding.sample);
-        let repeated = is_side && holders.contains(&finding.holder) && !is_user_class(graph, finding.sample);
-        holders.push(finding.holder);
-        !repeated
-    });
+    findings.extend(region.stores(graph, MIN_BYTES).filter_map(|store| Finding::of_store(ground, store)));
+    let mut findings = folded(ground, findings);
     findings.truncate(MAX_CULPRITS);
-    Ok(findings.iter().map(|finding| finding.report(graph, &region, paths)).collect())
+    Ok(findings.iter().map(|finding| finding.report(ground)).collect())
 }
 
-fn is_user_class(graph: &Graph, node: Node) -> bool {
+/// What all findings are made from.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    pub graph: &'a Graph,
+    pub region: &'a Region,
+    pub paths: &'a Paths,
+    pub net: &'a Net<'a>,
+}
+
+/// Whether `node` is of a class that is written in JavaScript outside of Node.
+pub(crate) fn is_user_class(graph: &Graph, node: Node) -> bool {
     graph.kind(node) == NodeKind::Object && graph.location(node).is_some_and(|place| place.is_user_code())
+}
+
+/// Whether `node` is of a class of the program itself.
+pub(crate) fn is_program_class(graph: &Graph, node: Node) -> bool {
+    graph.kind(node) == NodeKind::Object && graph.location(node).is_some_and(|place| place.is_program())
 }
 
 /// New nodes of one class in one holder, or in holders that are alike.
@@ -202,116 +202,12 @@ fn likeness(graph: &Graph, paths: &Paths, node: Node, budget: &mut usize) -> Str
         let edge = match &*owner.edge {
             _ if list => "",
             _ if is_dictionary(graph, owner.node) => "[key]",
-            edge => edge,
+            edge => &generic(edge),
         };
         list = is_link(graph, owner.node);
         text += &format!("{}\u{0}{edge}\u{0}", class_name(graph, owner.node));
     }
     text
-}
-
-/// A unit of growth that is worth telling.
-struct Finding {
-    sample: Node,
-    holder: Node,
-    count: u64,
-    size: u64,
-    retained: u64,
-    unit: Unit,
-}
-
-impl Finding {
-    fn of(graph: &Graph, paths: &Paths, net: &Net<'_>, holder: Node, unit: Unit) -> Option<Self> {
-        let sample = if unit.chain { *unit.nodes.first()? } else { nearest(paths, &unit.nodes)? };
-        let found = unit.nodes.len() as u64;
-        let count = found.min(net.count(sample));
-        let enough =
-            (count >= MIN_COUNT as u64 && unit.retained >= NOISE_BYTES) || unit.retained >= MIN_BYTES;
-        if count == 0 || !enough {
-            return None;
-        }
-        let size = unit.nodes.iter().fold(0, |sum: u64, &node| sum.saturating_add(graph.self_size(node)));
-        // Where some only took the place of others, the growth is their share.
-        let share = |bytes: u64| (u128::from(bytes) * u128::from(count) / u128::from(found)) as u64;
-        Some(Self { sample, holder, count, size: share(size), retained: share(unit.retained), unit })
-    }
-
-    /// A store that has grown: the new one less the old one that it took the place of.
-    fn of_store(graph: &Graph, net: &Net<'_>, holder: Node, store: Node) -> Option<Self> {
-        let size = graph.self_size(store);
-        let grown = size.min(net.size(store));
-        (grown >= MIN_BYTES / 2).then_some(Self {
-            sample: store,
-            holder,
-            count: 1,
-            size: grown,
-            retained: grown,
-            unit: Unit { nodes: vec![store], retained: grown, chain: false },
-        })
-    }
-
-    fn report(&self, graph: &Graph, region: &Region, paths: &Paths) -> Culprit {
-        let scene = Scene::of(graph, region, paths, &self.unit, self.sample);
-        let recognised = recognise(&scene);
-        let holder = Holder::of(&scene, &recognised);
-        let mut path = scene.path.clone();
-        if let Some(pool) = recognised.pool {
-            path = through(graph, paths, pool, &path);
-        }
-        if let Some(first) = path.first_mut()
-            && self.count >= MIN_COUNT as u64
-            && is_dictionary(graph, first.node)
-        {
-            first.edge = "[key]".to_owned();
-        }
-        let mut steps: Vec<PathStep> = path.iter().map(|owner| reported(graph, owner)).collect();
-        if steps.len() > MAX_STEPS {
-            let skipped = steps.len() - MAX_STEPS;
-            let gap = PathStep { name: format!("({skipped} more)"), edge: String::new(), location: None };
-            steps.splice(MAX_STEPS / 2..MAX_STEPS / 2 + skipped, [gap]);
-        }
-        let is_user = |place: &Location| place.is_user_code();
-        let own = graph.location(self.sample).filter(is_user);
-        let called = matches!(recognised.pattern, Pattern::Listener | Pattern::Timer).then(|| {
-            let before = scene.before_meeting();
-            let functions = before.iter().filter(|owner| graph.kind(owner.node) == NodeKind::Closure);
-            let mut places = functions.filter_map(|owner| graph.location(owner.node).filter(is_user));
-            places.next()
-        });
-        let mut owners = path.iter().filter_map(|owner| graph.location(owner.node).filter(is_user));
-        let location = called.flatten().or(own).or_else(|| owners.next());
-        let name = label(graph, self.sample);
-        let advice = advice(&scene, &name, recognised.pattern, holder.as_ref(), &steps);
-        Culprit {
-            constructor_name: name,
-            pattern: recognised.pattern,
-            count_delta: signed(self.count),
-            size_delta: signed(self.size),
-            retained_size_delta: signed(self.retained),
-            holder,
-            retainer_path: steps,
-            location,
-            advice,
-        }
-    }
-}
-
-/// A path by way of `pool`, whose members the units are: their sockets hold them too, but not because anybody forgot them.
-fn through(graph: &Graph, paths: &Paths, pool: Node, path: &[Owner]) -> Vec<Owner> {
-    if path.iter().any(|owner| owner.node == pool) {
-        return path.to_vec();
-    }
-    let member = Owner { node: pool, edge: "[member]".to_owned(), by_variable: false, steps: 0, run: 1 };
-    std::iter::once(member).chain(collapsed(graph, owners(graph, paths, pool))).collect()
-}
-
-/// The node with the shortest path, of some spread over all.
-fn nearest(paths: &Paths, nodes: &[Node]) -> Option<Node> {
-    const TRIED: usize = 64;
-    const FAR: usize = 1000;
-    let step = (nodes.len() / TRIED).max(1);
-    let tried = nodes.iter().step_by(step).chain(nodes.last());
-    tried.copied().min_by_key(|&node| (paths.from(node).take(FAR).count(), node))
 }
 
 fn is_collection(graph: &Graph, node: Node) -> bool {

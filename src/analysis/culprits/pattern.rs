@@ -79,7 +79,7 @@ pub(crate) struct Recognised {
 }
 
 /// Shares of what is kept from which on that is what it is about.
-const MOSTLY: f64 = 0.75;
+pub(crate) const MOSTLY: f64 = 0.75;
 const HALF: f64 = 0.5;
 
 /// How many units are looked into, and how many objects in each.
@@ -137,17 +137,34 @@ pub(crate) fn recognise(scene: &Scene<'_>) -> Recognised {
 }
 
 /// The place on the path of whom the units listen to, and the event if it is one.
+///
+/// They do where they meet in the table of listeners itself; what an old listener happens to keep by a variable is no listener.
+///
+/// ```text
+///   emitter   listener <- Array of listeners <- table of events <- _events of the emitter
+///   target    Listener <- root of the list <- Map of events <- kEvents of the target
+/// ```
 fn listened(scene: &Scene<'_>) -> Option<(usize, Option<String>)> {
+    let graph = scene.graph;
     let meet = scene.meet?;
-    let last = (meet + TABLE_STEPS).min(scene.path.len().checked_sub(1)?);
-    let at = (meet..=last).find(|&at| matches!(&*scene.path[at].edge, "_events" | "<symbol kEvents>"))?;
-    let event = match &*scene.path[at].edge {
-        // The units are the entries of the table where each has an event of its own.
-        "_events" if at > meet => Some(scene.path[at - 1].edge.clone()),
-        "_events" => None,
-        _ => event_of_target(scene, at),
+    let is_thing = |at: usize| {
+        let owner = &scene.path[at];
+        graph.kind(owner.node) == NodeKind::Object && !owner.by_variable
     };
-    Some((at, event))
+    let last = (meet + TABLE_STEPS).min(scene.path.len());
+    let at = (meet + 1..last).find(|&at| matches!(&*scene.path[at].edge, "_events" | "<symbol kEvents>"))?;
+    if !(meet..=at).all(is_thing) {
+        return None;
+    }
+    let by_event = at == meet + 2;
+    let within = by_event.then(|| graph.name(scene.path[meet].node));
+    match &*scene.path[at].edge {
+        // The units are the entries of the table where each has an event of its own.
+        "_events" => within
+            .is_none_or(|class| class == "Array")
+            .then(|| (at, by_event.then(|| scene.path[at - 1].edge.clone()))),
+        _ => within.is_none_or(|class| class == "Object").then(|| (at, event_of_target(scene, at))),
+    }
 }
 
 /// The event of an event target: in its Map, the key before the list of listeners.
@@ -181,7 +198,7 @@ fn is_timed(scene: &Scene<'_>) -> bool {
 }
 
 /// The part of what some units keep that is the bytes of array buffers.
-fn buffer_share(scene: &Scene<'_>) -> f64 {
+pub(crate) fn buffer_share(scene: &Scene<'_>) -> f64 {
     let is_buffer = |node: Node| {
         let mut below = scene.graph.targets(node).iter().map(|target| target.node());
         below.any(|to| scene.graph.name(to) == "system / JSArrayBufferData")
@@ -203,7 +220,7 @@ fn buffer_share(scene: &Scene<'_>) -> f64 {
 }
 
 /// Looks at `unit` and what it keeps alive, until `stops` says of an object not to look into that.
-fn within(scene: &Scene<'_>, unit: Node, mut stops: impl FnMut(Node) -> bool) {
+pub(crate) fn within(scene: &Scene<'_>, unit: Node, mut stops: impl FnMut(Node) -> bool) {
     let mut open = vec![unit];
     for _ in 0..OBJECTS {
         let Some(node) = open.pop() else { return };

@@ -10,8 +10,8 @@
 use std::collections::HashMap;
 
 use super::explain::{MIN_COUNT, Unit};
-use super::label_of;
 use super::region::Region;
+use super::{Ground, label_of};
 use crate::analysis::path::{Owner, collapsed, is_link, owners};
 use crate::graph::path::Paths;
 use crate::graph::{Graph, Node};
@@ -36,7 +36,8 @@ pub(crate) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    pub fn of(graph: &'a Graph, region: &'a Region, paths: &'a Paths, unit: &'a Unit, sample: Node) -> Self {
+    pub fn of(ground: Ground<'a>, unit: &'a Unit, sample: Node) -> Self {
+        let Ground { graph, region, paths, .. } = ground;
         let path: Vec<Owner> = collapsed(graph, owners(graph, paths, sample)).collect();
         let mut scene = Self { graph, region, paths, unit, sample, path, meet: None };
         scene.meet = scene.meeting();
