@@ -238,7 +238,7 @@ fn weak_listeners_count_while_they_live_and_objects_by_their_class() {
     let [row] = &found[..] else { panic!("{found:?}") };
     assert_eq!((row.constructor_name.as_str(), row.event.as_str(), row.count), ("AbortSignal", "abort", 2));
     let functions: Vec<_> = row.functions.iter().map(|f| f.name.as_str()).collect();
-    assert_eq!(functions, ["alive", "Handler"]);
+    assert_eq!(functions, ["Handler", "alive"]);
 }
 
 #[test]
