@@ -38,7 +38,7 @@ pub use census::{
     WaiterSummary, Waits, audit,
 };
 pub use comparison::{Compared, comparison};
-pub use culprits::{Culprit, Pattern};
+pub use culprits::{Culprit, Holder, Pattern};
 pub use diff::{ConstructorDelta, MatchedBy, diff};
 pub use histogram::{Histogram, HistogramBuilder, HistogramRow};
 pub use node_diff::{Newer, NodeDiff, Older, OlderBuilder};

@@ -11,9 +11,14 @@
 //! Dominators say what belongs to what, paths say by whose fault: a Session that two old collections hold is dominated by neither,
 //! and still has a path through one of them.
 
+mod advice;
 mod explain;
+mod holder;
 mod net;
+mod pattern;
+mod pool;
 mod region;
+mod scene;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -29,9 +34,14 @@ use super::trees::Trees;
 use crate::error::Result;
 use crate::graph::path::Paths;
 use crate::graph::{Graph, Location, Node, NodeKind, check};
+use advice::advice;
 use explain::{MIN_COUNT, Unit, explain};
+pub use holder::Holder;
 use net::Net;
+pub use pattern::Pattern;
+use pattern::recognise;
 use region::{Holders, Region};
+use scene::Scene;
 
 /// Few but large: so many bytes are worth a finding whatever the count.
 const MIN_BYTES: u64 = 1024 * 1024;
@@ -53,26 +63,6 @@ const LIKE_STEPS: usize = 8;
 const LIKE_OWNERS: usize = 1_000_000;
 const LEAST_OWNERS: usize = 128;
 
-/// By what mechanism memory is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Pattern {
-    /// A Map, Set, array or dictionary that is filled and never emptied.
-    Collection,
-    /// None that is known.
-    Unknown,
-}
-
-impl Pattern {
-    /// The name that reports use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Collection => "collection",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
 /// A cause of growth.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -87,9 +77,13 @@ pub struct Culprit {
     pub size_delta: i64,
     /// The bytes that would be freed with them.
     pub retained_size_delta: i64,
+    /// What they pile up in; nothing where they have no owner in common.
+    #[serde(default)]
+    pub holder: Option<Holder>,
     /// From one of them outwards to the root.
     pub retainer_path: Vec<PathStep>,
-    /// The constructor, if it is the program's; else the nearest function of the program on the path.
+    /// Of listeners and timers, the function that is called; else the constructor, if it is the program's; else the nearest function or
+    /// constructor of the program on the path.
     pub location: Option<Location>,
     /// What to do, in one sentence.
     pub advice: String,
@@ -138,7 +132,7 @@ pub(crate) fn culprits(
             continue;
         }
         let unit = explain(graph, &region, &group.tops);
-        if let Some(finding) = Finding::of(graph, paths, &net, group.holder, &unit) {
+        if let Some(finding) = Finding::of(graph, paths, &net, group.holder, unit) {
             findings.push(finding);
         }
     }
@@ -223,11 +217,11 @@ struct Finding {
     count: u64,
     size: u64,
     retained: u64,
-    chain: bool,
+    unit: Unit,
 }
 
 impl Finding {
-    fn of(graph: &Graph, paths: &Paths, net: &Net<'_>, holder: Node, unit: &Unit) -> Option<Self> {
+    fn of(graph: &Graph, paths: &Paths, net: &Net<'_>, holder: Node, unit: Unit) -> Option<Self> {
         let sample = if unit.chain { *unit.nodes.first()? } else { nearest(paths, &unit.nodes)? };
         let found = unit.nodes.len() as u64;
         let count = found.min(net.count(sample));
@@ -239,14 +233,7 @@ impl Finding {
         let size = unit.nodes.iter().fold(0, |sum: u64, &node| sum.saturating_add(graph.self_size(node)));
         // Where some only took the place of others, the growth is their share.
         let share = |bytes: u64| (u128::from(bytes) * u128::from(count) / u128::from(found)) as u64;
-        Some(Self {
-            sample,
-            holder,
-            count,
-            size: share(size),
-            retained: share(unit.retained),
-            chain: unit.chain,
-        })
+        Some(Self { sample, holder, count, size: share(size), retained: share(unit.retained), unit })
     }
 
     /// A store that has grown: the new one less the old one that it took the place of.
@@ -259,17 +246,18 @@ impl Finding {
             count: 1,
             size: grown,
             retained: grown,
-            chain: false,
+            unit: Unit { nodes: vec![store], retained: grown, chain: false },
         })
     }
 
     fn report(&self, graph: &Graph, region: &Region, paths: &Paths) -> Culprit {
-        let mut path: Vec<Owner> = collapsed(graph, owners(graph, paths, self.sample)).collect();
-        let collection = path
-            .iter()
-            .find(|owner| !region.is_added(owner.node) || is_collection(graph, owner.node))
-            .filter(|owner| !self.chain && is_collection(graph, owner.node))
-            .map(|owner| (label(graph, owner.node), owner.node));
+        let scene = Scene::of(graph, region, paths, &self.unit, self.sample);
+        let recognised = recognise(&scene);
+        let holder = Holder::of(&scene, &recognised);
+        let mut path = scene.path.clone();
+        if let Some(pool) = recognised.pool {
+            path = through(graph, paths, pool, &path);
+        }
         if let Some(first) = path.first_mut()
             && self.count >= MIN_COUNT as u64
             && is_dictionary(graph, first.node)
@@ -283,23 +271,38 @@ impl Finding {
             steps.splice(MAX_STEPS / 2..MAX_STEPS / 2 + skipped, [gap]);
         }
         let is_user = |place: &Location| place.is_user_code();
-        let location = graph
-            .location(self.sample)
-            .filter(is_user)
-            .or_else(|| steps.iter().filter_map(|step| step.location.clone()).find(is_user));
+        let own = graph.location(self.sample).filter(is_user);
+        let called = matches!(recognised.pattern, Pattern::Listener | Pattern::Timer).then(|| {
+            let before = scene.before_meeting();
+            let functions = before.iter().filter(|owner| graph.kind(owner.node) == NodeKind::Closure);
+            let mut places = functions.filter_map(|owner| graph.location(owner.node).filter(is_user));
+            places.next()
+        });
+        let mut owners = path.iter().filter_map(|owner| graph.location(owner.node).filter(is_user));
+        let location = called.flatten().or(own).or_else(|| owners.next());
         let name = label(graph, self.sample);
-        let advice = advice(&name, collection.as_ref().map(|(name, _)| name.as_str()), self.chain, &steps);
+        let advice = advice(&scene, &name, recognised.pattern, holder.as_ref(), &steps);
         Culprit {
             constructor_name: name,
-            pattern: if collection.is_some() { Pattern::Collection } else { Pattern::Unknown },
+            pattern: recognised.pattern,
             count_delta: signed(self.count),
             size_delta: signed(self.size),
             retained_size_delta: signed(self.retained),
+            holder,
             retainer_path: steps,
             location,
             advice,
         }
     }
+}
+
+/// A path by way of `pool`, whose members the units are: their sockets hold them too, but not because anybody forgot them.
+fn through(graph: &Graph, paths: &Paths, pool: Node, path: &[Owner]) -> Vec<Owner> {
+    if path.iter().any(|owner| owner.node == pool) {
+        return path.to_vec();
+    }
+    let member = Owner { node: pool, edge: "[member]".to_owned(), by_variable: false, steps: 0, run: 1 };
+    std::iter::once(member).chain(collapsed(graph, owners(graph, paths, pool))).collect()
 }
 
 /// The node with the shortest path, of some spread over all.
@@ -314,23 +317,4 @@ fn nearest(paths: &Paths, nodes: &[Node]) -> Option<Node> {
 fn is_collection(graph: &Graph, node: Node) -> bool {
     let class = class_name(graph, node);
     is_keyed(class) || class == "Array" || is_dictionary(graph, node)
-}
-
-fn advice(name: &str, collection: Option<&str>, chain: bool, steps: &[PathStep]) -> String {
-    // The first name a programmer gave: a variable or a property.
-    let of_v8 =
-        |edge: &str| matches!(edge, "" | "context" | "reactions_or_result") || edge.starts_with(['[', '<']);
-    // Past the first function the names are those of its callers.
-    let near = steps.iter().position(|step| step.location.is_some()).map_or(steps.len(), |at| at + 1);
-    let held_by = steps[..near].iter().map(|step| step.edge.as_str()).find(|edge| !of_v8(edge));
-    let place = held_by.map_or(String::new(), |edge| format!(" `{edge}`"));
-    match (chain, collection) {
-        (true, _) => {
-            format!("Each {name} holds the one before it: cut the reference that links them{place}.")
-        }
-        (false, Some(class)) => {
-            format!("Remove each {name} from the {class}{place} when it is done, or bound its size.")
-        }
-        (false, None) => format!("Release each {name}{place} when it is done."),
-    }
 }
