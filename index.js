@@ -1,12 +1,15 @@
 'use strict';
 
 const { MemoryMonitor } = require('./lib/monitor');
+const { ListenerAuditor, auditListeners } = require('./lib/listeners');
 const { HeapwardenError } = require('./lib/errors');
 const {
   writeSnapshot, captureSummary, captureCensus, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
 } = require('./lib/snapshot');
 
 module.exports.MemoryMonitor = MemoryMonitor;
+module.exports.ListenerAuditor = ListenerAuditor;
+module.exports.auditListeners = auditListeners;
 module.exports.HeapwardenError = HeapwardenError;
 module.exports.writeSnapshot = writeSnapshot;
 module.exports.captureSummary = captureSummary;

@@ -8,6 +8,7 @@ const { bridge } = require('./bridge');
 const { Evidence } = require('./evidence');
 const { translated, translatedAsync } = require('./errors');
 const { observeGc } = require('./gc-observer');
+const { ListenerAuditor } = require('./listeners');
 const { warn } = require('./logger');
 const { alertDetails, alertMessage } = require('./messages');
 const { exportOptions, monitorOptions } = require('./options');
@@ -30,6 +31,7 @@ class MemoryMonitor extends EventEmitter {
   #options;
   #evidence;
   #suspicion;
+  #auditor;
   #running = false;
   #gcObserver;
   #arrayBuffers = 0;
@@ -47,6 +49,10 @@ class MemoryMonitor extends EventEmitter {
     this.#wantsCpu = this.#native.wantsCpu;
     this.#evidence = new Evidence(this.#options);
     this.#suspicion = new Suspicion(this.#native, this.#evidence, (error) => this.#tellLater('error', error));
+    const locate = this.#options.evidence === 'none' ? 'none' : 'auto';
+    // Looks at the heap wait for each other in a short queue, in which the evidence of a leak comes first.
+    this.#auditor = new ListenerAuditor({ intervalMs, locate }, () => !this.#evidence.isBusy);
+    this.#auditor.on('growth', (growth) => this.#tell('listeners', growth));
   }
 
   /** Starts sampling. Does nothing where it runs already. */
@@ -58,6 +64,7 @@ class MemoryMonitor extends EventEmitter {
     this.#running = true;
     requests.start();
     try {
+      if (this.#options.listeners) this.#auditor.start();
       if (!bridge.available) this.#gcObserver = observeGc((...gc) => native.recordGc(...gc));
     } catch (error) {
       this.stop();
@@ -72,10 +79,16 @@ class MemoryMonitor extends EventEmitter {
     this.#running = false;
     requests.stop();
     this.#native.stop();
+    this.#auditor.stop();
     this.#gcObserver?.stop();
     this.#gcObserver = undefined;
     this.#evidence.release();
     return this;
+  }
+
+  /** What counts listeners while the monitor runs: `monitor.auditor.watch(bus, 'bus')` has it count those of `bus`, too. */
+  get auditor() {
+    return this.#auditor;
   }
 
   /** Takes a sample now, between the clock's ticks, and gives it. */

@@ -12,6 +12,7 @@ const { processWarnings } = require('./logger');
 const MOST_FILES = 10;
 const MOST_BYTES = 10 * 2 ** 30;
 
+const DAY_MS = 86_400_000;
 const EVIDENCE = ['auto', 'summary', 'snapshot', 'none'];
 
 /** The options of a MemoryMonitor, checked; ranges of numbers are the native half's to check. */
@@ -25,8 +26,19 @@ function monitorOptions(options = {}) {
     evidence: oneOf('evidence', options.evidence ?? 'auto', EVIDENCE),
     directory: directory(options.directory),
     ...budget(options),
+    listeners: boolean('listeners', options.listeners ?? true),
     logger: logger(options.logger ?? processWarnings),
   };
+}
+
+/** The options of a ListenerAuditor, checked. */
+function auditorOptions(options = {}) {
+  plainObject('options', options);
+  const { intervalMs = 30_000, resources = true, locate = 'auto' } = options;
+  if (typeof intervalMs !== 'number' || !(intervalMs >= 10 && intervalMs <= DAY_MS)) {
+    throw invalidArg('intervalMs', `a number from 10 to ${DAY_MS}`, intervalMs);
+  }
+  return { intervalMs, resources: boolean('resources', resources), locate: oneOf('locate', locate, ['auto', 'none']) };
 }
 
 /** What the snapshots in a directory may come to, checked. */
@@ -53,7 +65,7 @@ function snapshotOptions(options = {}) {
   if (options.path !== undefined && (typeof options.path !== 'string' || options.path === '')) {
     throw invalidArg('path', 'a path', options.path);
   }
-  if (typeof summary !== 'boolean') throw invalidArg('summary', 'true or false', summary);
+  boolean('summary', summary);
   oneOf('mode', mode, ['auto', 'inline', 'clone']);
   oneOf('compress', compress, [false, 'gzip', 'zstd']);
   return {
@@ -86,7 +98,7 @@ function summaryOptions(options = {}) {
 /** What a comparison is to contain, checked. */
 function diffOptions(options = {}) {
   const { culprits = true, shallowSizes = 'file' } = { ...options };
-  if (typeof culprits !== 'boolean') throw invalidArg('culprits', 'true or false', culprits);
+  boolean('culprits', culprits);
   oneOf('shallowSizes', shallowSizes, ['file', 'devtools']);
   return { ...analysisOptions(options), settings: { culprits, shallowSizes } };
 }
@@ -147,6 +159,7 @@ function environmentOptions(env = process.env) {
     directory: fromEnvironment(env, 'HEAPWARDEN_DIR', String),
     maxFiles: fromEnvironment(env, 'HEAPWARDEN_MAX_FILES', Number),
     maxBytes: fromEnvironment(env, 'HEAPWARDEN_MAX_BYTES', Number),
+    listeners: onOrOff(env, 'HEAPWARDEN_LISTENERS'),
   };
 }
 
@@ -165,12 +178,22 @@ function fromEnvironment(env, name, type) {
   return type(text);
 }
 
+function onOrOff(env, name) {
+  const text = fromEnvironment(env, name, String);
+  return text === undefined ? undefined : oneOf(name, text, ['on', 'off']) === 'on';
+}
+
 function plainObject(name, value) {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) throw invalidArg(name, 'an object', value);
 }
 
 function number(name, value) {
   if (value !== undefined && typeof value !== 'number') throw invalidArg(name, 'a number', value);
+  return value;
+}
+
+function boolean(name, value) {
+  if (typeof value !== 'boolean') throw invalidArg(name, 'true or false', value);
   return value;
 }
 
@@ -190,6 +213,6 @@ function logger(value) {
 }
 
 module.exports = {
-  monitorOptions, exportOptions, snapshotOptions, analysisOptions, summaryOptions, diffOptions, pathOptions, snapshotSource, environmentOptions,
+  monitorOptions, auditorOptions, exportOptions, snapshotOptions, analysisOptions, summaryOptions, diffOptions, pathOptions, snapshotSource, environmentOptions,
   triggerOptions,
 };
