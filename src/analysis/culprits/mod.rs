@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use super::class::{Classes, Total, class_name};
 use super::diff::signed;
+use super::fingerprint::fingerprint;
 use super::path::{
     Owner, PathStep, collapsed, is_dictionary, is_keyed, is_link, is_visible, label, owners, reported,
 };
@@ -87,6 +88,9 @@ pub struct Culprit {
     pub location: Option<Location>,
     /// What to do, in one sentence.
     pub advice: String,
+    /// What the same leak has in another process, release or version of Node.
+    #[serde(default)]
+    pub fingerprint: String,
 }
 
 /// What is known of the time before.
@@ -279,10 +283,11 @@ impl Finding {
             places.next()
         });
         let mut owners = path.iter().filter_map(|owner| graph.location(owner.node).filter(is_user));
-        let location = called.flatten().or(own).or_else(|| owners.next());
+        let own = called.flatten().or(own);
+        let location = own.clone().or_else(|| owners.next());
         let name = label(graph, self.sample);
         let advice = advice(&scene, &name, recognised.pattern, holder.as_ref(), &steps);
-        Culprit {
+        let mut culprit = Culprit {
             constructor_name: name,
             pattern: recognised.pattern,
             count_delta: signed(self.count),
@@ -292,7 +297,11 @@ impl Finding {
             retainer_path: steps,
             location,
             advice,
-        }
+            fingerprint: String::new(),
+        };
+        let is_key = |i: usize| path.get(i).is_some_and(|owner| is_dictionary(graph, owner.node));
+        culprit.fingerprint = fingerprint(&culprit, own.as_ref(), is_key);
+        culprit
     }
 }
 
