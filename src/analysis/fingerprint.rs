@@ -291,7 +291,7 @@ mod tests {
     use crate::analysis::Pattern;
 
     fn place(file: &str) -> Location {
-        Location { file: file.into(), line: 7, column: 3 }
+        Location { file: file.into(), line: 7, column: 3, ..Location::default() }
     }
 
     /// A finding with a path of `edge of name @ file`.
