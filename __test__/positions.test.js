@@ -6,6 +6,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
 const { pathToFileURL } = require('node:url');
+const { GREATEST_LOWER_BOUND, LEAST_UPPER_BOUND, TraceMap, encodedMappings, originalPositionFor } = require('@jridgewell/trace-mapping');
+const { segmentsAround } = require('../lib/mappings');
 const { withPositions } = require('../lib/positions');
 const { ROOT, folder, run } = require('./support');
 
@@ -155,6 +157,34 @@ test('maps are found by their comment, and beside a file that has none', async (
   assertMapped(await placed(COMMENT, { version: 3, sections: [{ offset: { line: 0, column: 0 }, map: MAP }] }));
 });
 
+test('the segments around a place are those that a whole decoding finds', () => {
+  let seed = 1;
+  const random = (below) => { seed = (seed * 48271) % 2147483647; return seed % below; };
+  for (let round = 0; round < 200; round++) {
+    const lines = Array.from({ length: random(8) }, () => {
+      let column = 0;
+      return Array.from({ length: random(6) }, () => {
+        column += random(40);
+        const fields = [1, 4, 5][random(3)];
+        return [column, random(3), random(100_000), random(100_000), random(5)].slice(0, fields);
+      });
+    });
+    const map = { version: 3, sources: ['a.ts', 'b.ts', 'c.ts'], names: ['a', 'b', 'c', 'd', 'e'], mappings: lines };
+    map.mappings = encodedMappings(new TraceMap(map));
+    const places = Array.from({ length: 5 }, () => ({ line: random(9), column: random(100) }));
+    const around = segmentsAround(map.mappings, places);
+    const whole = new TraceMap(map);
+    places.forEach(({ line, column }, i) => {
+      const part = new TraceMap({ ...map, mappings: [around[i]] });
+      for (const bias of [GREATEST_LOWER_BOUND, LEAST_UPPER_BOUND]) {
+        const { source, line: row, column: at } = originalPositionFor(whole, { line: line + 1, column, bias });
+        const found = originalPositionFor(part, { line: 1, column, bias });
+        assert.deepEqual([found.source, found.line, found.column], [source, row, at], `${map.mappings} ${line}:${column}`);
+      }
+    });
+  }
+});
+
 test('sources are named as their map means them', async () => {
   const at = await placed(COMMENT, { ...MAP, sourceRoot: '../src' });
   assertMapped(at, path.join(dir, 'src', 'a.ts'));
@@ -177,6 +207,8 @@ test('a map that is wrong leaves the place that V8 gave', async () => {
     'a source of another machine': { ...MAP, sources: ['file://host/a.ts'] },
     'a source with an endless name': { ...MAP, sources: ['a'.repeat(100_000)] },
     'another line only': { ...MAP, mappings: 'AASI' },
+    'a segment of three': { ...MAP, mappings: ';AAS' },
+    'a number without an end': { ...MAP, mappings: `;A${'g'.repeat(200)}` },
     'a line before the first': { ...MAP, mappings: ';AADI' },
     'deep sections': { version: 3, sections: [{ offset: { line: 0, column: 0 }, map: { version: 3, sections: 'x' } }] },
     'text that is too long': `${JSON.stringify(MAP)}${' '.repeat(17 * 2 ** 20)}`,

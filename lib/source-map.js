@@ -8,15 +8,18 @@ const { fileURLToPath, pathToFileURL } = require('node:url');
 const v8 = require('node:v8');
 // The name is looked up at each use: a loader may have put its own in its place.
 const nodeModule = require('node:module');
-const { FlattenMap, originalPositionFor, LEAST_UPPER_BOUND } = require('@jridgewell/trace-mapping');
+const { FlattenMap, TraceMap, originalPositionFor, LEAST_UPPER_BOUND } = require('@jridgewell/trace-mapping');
+const { segmentsAround } = require('./mappings');
 
 /** Longer texts, of a map or of a file that has its map inside, are left alone. */
 const MOST_BYTES = 16 * 2 ** 20;
 /** What is read of a file's end at first: enough for a comment that names a file. */
 const TAIL_BYTES = 4096;
-/** Bytes that one character of `mappings` comes to once it is decoded, at most: an empty line is an array. */
-const DECODED_BYTES_PER_CHARACTER = 32;
-/** The part of the heap's room that one map may take while it is used. */
+/** Maps in sections are decoded whole: no more characters of them than this, some tens of milliseconds. */
+const MOST_IN_SECTIONS = 256 * 1024;
+/** What reading a text takes for a moment, in times its length: the bytes, the string, what is parsed of it. */
+const READING_TAKES = 4;
+/** The part of the heap's room that it may take. */
 const ROOM_SHARE = 1 / 4;
 const MOST_NAME_LENGTH = 4096;
 
@@ -29,9 +32,9 @@ const MOST_NAME_LENGTH = 4096;
 async function originalPlaces(file, places, budget) {
   try {
     const { map, base } = nodesOwn(file) ?? await besideOrInside(file, budget) ?? {};
-    if (map === undefined || !fits(map)) return undefined;
-    const traced = new FlattenMap(map, base);
-    return places.map((place) => original(traced, place));
+    if (map === undefined) return undefined;
+    if (map.sections !== undefined) return inSections(map, base, places);
+    return inLines(map, base, places);
   } catch {
     // A map is a convenience: one that is broken, or cannot be read, leaves the place that V8 gave.
     return undefined;
@@ -93,7 +96,7 @@ async function mappingUrl(handle, budget) {
   const { size } = await handle.stat();
   for (const bytes of [TAIL_BYTES, MOST_BYTES]) {
     const length = Math.min(size, bytes);
-    if (length > budget.bytes) return undefined;
+    if (length > budget.bytes || !fits(length)) return undefined;
     const text = await readAt(handle, size - length, length, budget);
     const match = /(?:^|[\r\n])[ \t]*\/\/[#@] ?sourceMappingURL=([^\s'"]+)[ \t]*(?:[\r\n]+(?:[ \t]*(?:\/\/[^\r\n]*)?)?)*$/.exec(lastLines(text));
     if (match) return match[1];
@@ -126,7 +129,7 @@ async function parsedFile(file, budget) {
   if (!handle) return undefined;
   try {
     const { size } = await handle.stat();
-    if (size > Math.min(MOST_BYTES, budget.bytes)) return undefined;
+    if (size > Math.min(MOST_BYTES, budget.bytes) || !fits(size)) return undefined;
     return parsed(await readAt(handle, 0, size, budget));
   } finally {
     await handle.close();
@@ -146,12 +149,23 @@ function parsed(text) {
   return map !== null && typeof map === 'object' && !Array.isArray(map) ? map : undefined;
 }
 
-/** Whether there is room for the decoded map: a process that leaks is not to die of the search for the line. */
-function fits(map) {
-  const sections = Array.isArray(map.sections) ? map.sections.map((section) => section?.map) : [map];
-  const characters = sections.reduce((sum, part) => sum + (typeof part?.mappings === 'string' ? part.mappings.length : 0), 0);
-  const { heap_size_limit: limit, used_heap_size: used } = v8.getHeapStatistics();
-  return characters * DECODED_BYTES_PER_CHARACTER <= (limit - used) * ROOM_SHARE;
+/** A map of which only the lines are decoded that are asked for: each place has a line of its own. */
+function inLines(map, base, places) {
+  const mappings = segmentsAround(map.mappings, places.map(({ line, column }) => ({ line: line - 1, column: column - 1 })));
+  const traced = new TraceMap({ version: 3, sources: map.sources, sourceRoot: map.sourceRoot, names: [], mappings: mappings.map(unnamed) }, base);
+  return places.map(({ column }, i) => original(traced, { line: i + 1, column }));
+}
+
+/** Names are not asked for, and may be missing. */
+function unnamed(segments) {
+  return segments.map((segment) => segment.slice(0, 4));
+}
+
+function inSections(map, base, places) {
+  const length = map.sections.reduce((sum, section) => sum + (section.map.mappings?.length ?? Infinity), 0);
+  if (!(length <= MOST_IN_SECTIONS)) return undefined;
+  const traced = new FlattenMap(map, base);
+  return places.map((place) => original(traced, place));
 }
 
 function original(traced, { line, column }) {
@@ -162,6 +176,12 @@ function original(traced, { line, column }) {
   if (typeof found.source !== 'string' || !isWhole(found.line) || !isWhole(found.column + 1)) return undefined;
   const file = nameOf(found.source);
   return file && { file, line: found.line, column: found.column + 1 };
+}
+
+/** Whether there is room for reading so many bytes: a process that leaks is not to die of the search for the line. */
+function fits(bytes) {
+  const { heap_size_limit: limit, used_heap_size: used } = v8.getHeapStatistics();
+  return bytes * READING_TAKES <= (limit - used) * ROOM_SHARE;
 }
 
 function isWhole(number) {

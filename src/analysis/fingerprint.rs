@@ -50,6 +50,7 @@ const SEEN_THROUGH: &[&str] = &[
     "Int16Array",
     "Int32Array",
     "Int8Array",
+    "Listener",
     "Promise",
     "SharedArrayBuffer",
     "Uint16Array",
