@@ -55,9 +55,9 @@ function placesOf(culprit) {
   return [...nearest(culprit), ...culprit.retainerPath.map((step) => step.location)].filter(Boolean);
 }
 
-function namesOf({ constructorName, retainerPath }) {
+function namesOf({ constructorName, holder, retainerPath }) {
   const plain = (name) => name.replace(/^\(closure\) /, '');
-  return [plain(constructorName), ...retainerPath.flatMap(({ edge, name }) => [edge, plain(name)])];
+  return [plain(constructorName), ...(holder?.name ? [holder.name] : []), ...retainerPath.flatMap(({ edge, name }) => [edge, plain(name)])];
 }
 
 /** The version of package `name` that one of the places is in. */

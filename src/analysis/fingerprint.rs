@@ -191,9 +191,21 @@ fn is_function(step: &PathStep) -> bool {
         || matches!(step.name.as_str(), "Generator" | "AsyncGenerator")
 }
 
-/// Whether a programmer chose `edge`: V8's own are in brackets, or one of these.
+/// What V8 calls what is its own, where that is not in brackets.
+const EDGES_OF_V8: &[&str] = &[
+    "",
+    "bound_arguments",
+    "bound_function",
+    "bound_this",
+    "context",
+    "module_export",
+    "reactions_or_result",
+    "this",
+];
+
+/// Whether a programmer chose `edge`.
 fn is_named(edge: &str) -> bool {
-    !(matches!(edge, "" | "context" | "reactions_or_result") || edge.starts_with(['[', '<', '(']))
+    !(EDGES_OF_V8.contains(&edge) || edge.starts_with(['[', '<', '(']))
 }
 
 fn is_of_emitter(edge: &str) -> bool {
