@@ -93,9 +93,12 @@ test('what a snapshot counted can be compared with a census', { skip: !clones.wa
   await looks.takeBaseline();
   ways.shift();
   for (let i = 0; i < 2000; i++) open(200_000 + i);
+  // A snapshot counts no regular expressions; a walk does.
+  const expressions = Array.from({ length: 200 }, (_, i) => new RegExp(`${i}`));
   const { census, evidence: note } = await looks.report(VERDICT, none);
   assert.equal(note.rung, 'census');
   assert.deepEqual(census.map(({ constructorName }) => constructorName), ['Ticket']);
+  assert.equal(expressions.length, 200);
 });
 
 test('a clone that fails is followed by an inline snapshot only where that may be', { skip: !clones.available }, async () => {

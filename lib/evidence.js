@@ -94,7 +94,7 @@ class Evidence {
     const { capture: taken, constructors, mode, pauseMs } = await this.#capture('baseline', { product: 'baseline' });
     if (released !== this.#released) return;
     this.#baseline = { taken, at, mode };
-    this.#census = { constructors, at };
+    this.#census = { constructors, at, isSnapshot: true };
     this.#pauseMs += pauseMs;
   }
 
@@ -147,7 +147,7 @@ class Evidence {
         this.#lastLook = { at, mode, growth: { ...growth, constructors: growth.constructors.slice(0, MOST_COUNTED) }, matchedByReason };
       } else {
         this.#baseline = { taken, at, mode };
-        this.#census = { constructors, at };
+        this.#census = { constructors, at, isSnapshot: true };
       }
       return taken;
     } catch (error) {
@@ -242,7 +242,10 @@ class Evidence {
     const now = before && await this.#countObjects();
     if (!now) return undefined;
     const were = byConstructor(before.constructors);
+    // Regular expressions are no objects to a snapshot: it has not counted them.
+    const isCounted = ([name]) => !(before.isSnapshot && name === 'RegExp');
     const grown = [...byConstructor(now.constructors)]
+      .filter(isCounted)
       .map(([constructorName, count]) => ({ constructorName, count, countDelta: count - (were.get(constructorName) ?? 0) }))
       .filter(({ countDelta }) => countDelta >= LEAST_COUNTED)
       .sort((a, b) => b.countDelta - a.countDelta)
