@@ -2,11 +2,21 @@
 
 import { EventEmitter } from 'node:events';
 
-/** A place in a source file; lines and columns count from 1. */
+/**
+ * A place in a source file; lines and columns count from 1.
+ *
+ * Where the file that runs has a source map (Node's own with `--enable-source-maps`, inside the file, or beside it), this is the place in
+ * the source.
+ */
 export interface SourceLocation {
+  /** A path; the URL (`webpack://...`) where the source map names none. */
   file: string;
   line: number;
   column: number;
+  /** The same place in the file that runs; there if a source map led to another one. */
+  generated?: { file: string; line: number; column: number };
+  /** The npm package in `node_modules` that the file belongs to, as `name@version`. */
+  package?: string;
 }
 
 /** Settings of a {@link MemoryMonitor}. */
@@ -175,6 +185,29 @@ export interface Culprit {
   /** The constructor, if it is the program's; else the nearest function of the program on the path. */
   location: SourceLocation | null;
   advice: string;
+  /**
+   * What the same leak has in another process, release, or version of Node: 16 hexadecimal digits. What it is made of, and what not, is
+   * described in docs/known-leaks.md.
+   */
+  fingerprint: string;
+  /** The leak of a published package that it is; null where none is known. Not there where no files were read (`sourceMaps: false`). */
+  known?: KnownLeak | null;
+  /**
+   * In a LeakReport: since when it is known, ISO 8601. The earliest time that one of the fifty newest reports in `directory` has with this
+   * fingerprint, or the time of this report.
+   */
+  firstSeen?: string;
+}
+
+/** A leak that a published package is known to have. */
+export interface KnownLeak {
+  package: string;
+  /** The version that is installed; null where only the fingerprint told. */
+  version: string | null;
+  /** The first version without it; null where there is none. */
+  fixedIn: string | null;
+  /** The public issue: `owner/repository#number`, or a URL. */
+  reference: string;
 }
 
 /** What changed in one class; sizes are self sizes in bytes. */
@@ -313,6 +346,11 @@ export interface SnapshotOptions {
   mode?: 'auto' | 'clone' | 'inline';
   /** Whether to summarise the snapshot while it is written. Default: true. */
   summary?: boolean;
+  /**
+   * Whether places are led back to their sources, and packages named: files that the places name are read, with their maps and
+   * package.json, off this thread, none over 16 MiB and 64 MiB in all. Default: true.
+   */
+  sourceMaps?: boolean;
   /**
    * Rejects with the signal's reason and leaves no file. While V8 makes the snapshot this thread stands still and cannot abort;
    * it takes effect before and after that.
@@ -605,7 +643,7 @@ export interface CaptureResult {
 export function writeSnapshot(options?: SnapshotOptions): Promise<WrittenSnapshot>;
 
 /** The summary of this thread's heap; nothing on disk. Rejects as {@link writeSnapshot} does. */
-export function captureSummary(options?: Pick<SnapshotOptions, 'mode' | 'signal'>): Promise<CaptureResult & { summary: SnapshotSummary }>;
+export function captureSummary(options?: Pick<SnapshotOptions, 'mode' | 'signal' | 'sourceMaps'>): Promise<CaptureResult & { summary: SnapshotSummary }>;
 
 /**
  * Who listens to what, on every live emitter and event target of this thread, watched or not, with the place of each function; its
@@ -643,6 +681,12 @@ export interface AnalysisOptions {
   signal?: AbortSignal;
   /** Told of each change of stage and of progress within it, ten times a second at most, never after the end. What it throws rejects. */
   onProgress?: (progress: AnalysisProgress) => void;
+  /**
+   * Whether places are led back to their sources, and packages named: files that the places name are read, with their maps and
+   * package.json, off this thread, none over 16 MiB and 64 MiB in all. Switch it off for a snapshot of
+   * another machine that has other files by the same names. Default: true.
+   */
+  sourceMaps?: boolean;
 }
 
 /**

@@ -28,8 +28,10 @@ test('what grew between the two looks is named', async () => {
   const looks = evidence({ evidence: 'summary' });
   await looks.takeBaseline();
   for (let i = 0; i < 2000; i++) open(i);
-  const { culprits: [first], evidence: note, pauseMs } = await looks.report(VERDICT, none);
+  const { culprits: [first], evidence: note, pauseMs, reportedAt } = await looks.report(VERDICT, none);
   assert.deepEqual([first.constructorName, first.pattern, note.mode, note.reason], ['Ticket', 'collection', MODE, null]);
+  assert.match(first.fingerprint, /^[0-9a-f]{16}$/);
+  assert.deepEqual([first.known, first.firstSeen], [null, reportedAt]);
   // One at most may be held by the stack of this very function.
   assert.ok(first.countDelta >= 1999 && first.countDelta <= 2000, `${first.countDelta}`);
   assert.ok(first.retainerPath.some(({ edge }) => edge === 'ticketsById'), JSON.stringify(first.retainerPath));
@@ -91,9 +93,12 @@ test('what a snapshot counted can be compared with a census', { skip: !clones.wa
   await looks.takeBaseline();
   ways.shift();
   for (let i = 0; i < 2000; i++) open(200_000 + i);
+  // A snapshot counts no regular expressions; a walk does.
+  const expressions = Array.from({ length: 200 }, (_, i) => new RegExp(`${i}`));
   const { census, evidence: note } = await looks.report(VERDICT, none);
   assert.equal(note.rung, 'census');
   assert.deepEqual(census.map(({ constructorName }) => constructorName), ['Ticket']);
+  assert.equal(expressions.length, 200);
 });
 
 test('a clone that fails is followed by an inline snapshot only where that may be', { skip: !clones.available }, async () => {

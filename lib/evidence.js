@@ -6,6 +6,10 @@ const native = require('./load');
 const { bridge } = require('./bridge');
 const { MB, clones, room } = require('./clone');
 const { HeapwardenError } = require('./errors');
+const { withFirstSeen } = require('./first-seen');
+const { withKnownLeaks } = require('./known-leaks');
+const { Packages } = require('./packages');
+const { MOST_MS, withPositions, within } = require('./positions');
 const { capture, snapshotName } = require('./snapshot');
 
 /**
@@ -181,15 +185,16 @@ class Evidence {
       onError(error);
     }
     const census = refused ? await this.#counted() : undefined;
-    return {
+    return this.#described({
       schemaVersion: native.LEAK_REPORT_SCHEMA_VERSION,
       reportedAt: new Date().toISOString(),
       pid: process.pid,
       threadId,
       node: process.version,
       verdict,
-      culprits: found.growth?.culprits ?? [],
-      constructors: found.growth?.constructors.slice(0, MOST_COUNTED) ?? [],
+      // A copy: the look may be told of once more.
+      culprits: structuredClone(found.growth?.culprits ?? []),
+      constructors: structuredClone(found.growth?.constructors.slice(0, MOST_COUNTED) ?? []),
       ...(census && { census: census.grown }),
       allocationSites: [],
       files: found.files ?? [],
@@ -203,7 +208,16 @@ class Evidence {
         matchedByReason: found.matchedByReason ?? null,
         heapSource: bridge.available ? 'bridge' : 'node:v8',
       },
-    };
+    });
+  }
+
+  /** The report with what only files can tell: where places are in the sources, whose they are, and what is known of the leaks. */
+  async #described(report) {
+    const packages = new Packages();
+    await withPositions(report, packages);
+    await within(withKnownLeaks(report.culprits, packages), MOST_MS);
+    await within(withFirstSeen(report.culprits, this.#directory, report.reportedAt), MOST_MS);
+    return report;
   }
 
   /** The look that confirmed the verdict, or was taken a moment ago: no need to stop the program again, unless a file is wanted. */

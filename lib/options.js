@@ -62,6 +62,7 @@ function exportOptions(options = {}) {
 function snapshotOptions(options = {}) {
   plainObject('options', options);
   const { compress = false, mode = 'auto', summary = true } = options;
+  const sourceMaps = whetherSourceMaps(options);
   if (options.path !== undefined && (typeof options.path !== 'string' || options.path === '')) {
     throw invalidArg('path', 'a path', options.path);
   }
@@ -69,7 +70,7 @@ function snapshotOptions(options = {}) {
   oneOf('mode', mode, ['auto', 'inline', 'clone']);
   oneOf('compress', compress, [false, 'gzip', 'zstd']);
   return {
-    path: options.path, directory: directory(options.directory), compress, summary, mode,
+    path: options.path, directory: directory(options.directory), compress, summary, mode, sourceMaps,
     signal: abortSignal(options.signal), budget: budget(options),
   };
 }
@@ -82,7 +83,7 @@ function analysisOptions(options = {}) {
     throw invalidArg('chunkBytes', 'a whole number above 0', chunkBytes);
   }
   if (onProgress !== undefined && typeof onProgress !== 'function') throw invalidArg('onProgress', 'a function', onProgress);
-  return { signal: abortSignal(options.signal), onProgress, pieceBytes: chunkBytes };
+  return { signal: abortSignal(options.signal), onProgress, pieceBytes: chunkBytes, sourceMaps: whetherSourceMaps(options) };
 }
 
 /** What a summary is to contain and may take, checked. */
@@ -114,6 +115,12 @@ function pathOptions(options) {
   }
   if (typeof constructorName !== 'string') throw invalidArg('ids or constructorName', 'one of them', constructorName);
   return { ...given, settings: { constructorName, limit: whole('limit', limit ?? 10, 1, 1e6) } };
+}
+
+/** Whether places are led back to their sources, for which files beside the program are read. */
+function whetherSourceMaps({ sourceMaps = true }) {
+  if (typeof sourceMaps !== 'boolean') throw invalidArg('sourceMaps', 'true or false', sourceMaps);
+  return sourceMaps;
 }
 
 function whole(name, value, least, most) {

@@ -11,10 +11,13 @@ const { bridge } = require('./bridge');
 const { clones, inClone, noRoom, room: roomFor } = require('./clone');
 const { fromJson, invalidArg, translated, translatedAsync, unsupported } = require('./errors');
 const { analyse } = require('./job');
+const { withKnownLeaks } = require('./known-leaks');
 const { knowLineEnds } = require('./line-ends');
 const {
   analysisOptions, diffOptions, pathOptions, snapshotOptions, snapshotSource, summaryOptions,
 } = require('./options');
+const { Packages } = require('./packages');
+const { withPositions } = require('./positions');
 
 /**
  * Takes one snapshot of this thread's heap and gives what native code made of it, how (`mode`), and why not otherwise (`reason`).
@@ -149,7 +152,7 @@ function withExtension(name, compress) {
 
 /** Writes a snapshot of this thread's heap and gives its path and summary. */
 async function writeSnapshot(options) {
-  const { path: given, directory, compress, summary, mode, signal, budget } = snapshotOptions(options);
+  const { path: given, directory, compress, summary, mode, sourceMaps, signal, budget } = snapshotOptions(options);
   const file = given === undefined
     ? path.join(directory, snapshotName(compress))
     : withExtension(path.resolve(given), compress);
@@ -164,7 +167,7 @@ async function writeSnapshot(options) {
     reason: taken.reason,
     pauseMs: taken.pauseMs,
     durationMs: taken.durationMs,
-    summary: taken.summary ?? null,
+    summary: await placed(taken.summary ?? null, sourceMaps),
     evicted: taken.evicted,
     ...(taken.problem === undefined ? {} : { summaryError: taken.problem }),
     ...(taken.evictionError === undefined ? {} : { evictionError: taken.evictionError }),
@@ -173,9 +176,9 @@ async function writeSnapshot(options) {
 
 /** The summary of this thread's heap, with nothing on disk. */
 async function captureSummary(options) {
-  const { mode, signal } = snapshotOptions(options);
+  const { mode, sourceMaps, signal } = snapshotOptions(options);
   const { summary, mode: used, reason, pauseMs, durationMs } = await capture({ product: 'summary', mode, signal });
-  return { summary, mode: used, reason, pauseMs, durationMs };
+  return { summary: await placed(summary, sourceMaps), mode: used, reason, pauseMs, durationMs };
 }
 
 /** How many objects each constructor has made that are alive in this thread. */
@@ -187,7 +190,8 @@ async function captureCensus(options) {
 
 /** What a snapshot contains, by constructor. */
 async function summarizeSnapshot(source, options) {
-  return analyse('summary', [snapshotSource('source', source)], summaryOptions(options));
+  const { sourceMaps, ...how } = summaryOptions(options);
+  return placed(await analyse('summary', [snapshotSource('source', source)], how), sourceMaps);
 }
 
 /** How many objects of each class a snapshot contains, and their own bytes; a few megabytes of memory whatever its size. */
@@ -197,8 +201,9 @@ async function histogramSnapshot(source, options) {
 
 /** What keeps chosen objects of a snapshot alive. */
 async function retainingPaths(source, options) {
-  const { objects } = await analyse('paths', [snapshotSource('source', source)], pathOptions(options));
-  return objects;
+  const { sourceMaps, ...how } = pathOptions(options);
+  const { objects } = await analyse('paths', [snapshotSource('source', source)], how);
+  return placed(objects, sourceMaps);
 }
 
 /** What grew from the first snapshot to the second, and to the third if there is one; largest growth first. */
@@ -206,7 +211,18 @@ async function diffSnapshots(sources, options) {
   if (!Array.isArray(sources) || sources.length < 2 || sources.length > 3) {
     throw invalidArg('paths', 'an array of two or three snapshots, the oldest first', sources);
   }
-  return analyse('diff', sources.map((source, i) => snapshotSource(`paths[${i}]`, source)), diffOptions(options));
+  const { sourceMaps, ...how } = diffOptions(options);
+  const diff = await analyse('diff', sources.map((source, i) => snapshotSource(`paths[${i}]`, source)), how);
+  if (!sourceMaps) return diff;
+  const packages = new Packages();
+  await withPositions(diff, packages);
+  await withKnownLeaks(diff.culprits, packages);
+  return diff;
+}
+
+/** The result with places as its user has them, if that is wanted. */
+async function placed(result, sourceMaps) {
+  return sourceMaps && result !== null ? withPositions(result) : result;
 }
 
 module.exports = {

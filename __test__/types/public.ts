@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import {
   HeapwardenError, ListenerAuditor, MemoryMonitor, auditListeners, captureSummary, diffSnapshots, summarizeSnapshot, writeSnapshot,
   type FunctionCount, type HandleSummary, type ListenerAudit, type ListenerAuditorOptions, type ListenerCount, type ListenerGrowth,
-  type WaiterSummary, type AnalysisOptions, type AnalysisProgress, type ConfirmedBy, type ConstructorDelta, type ConstructorSummary, type Culprit, type LeakReport, type Logger, type MonitorEvents,
+  type WaiterSummary, type AnalysisOptions, type AnalysisProgress, type ConfirmedBy, type ConstructorDelta, type ConstructorSummary, type Culprit, type KnownLeak, type LeakReport, type Logger, type MonitorEvents,
   type MonitorOptions, type Pattern, type RetainerStep, type Sample, type SnapshotDiff, type SnapshotOptions,
   type SnapshotSource, type SnapshotSummary, type SourceLocation, type ThresholdCrossing, type Verdict, type VerdictEvidence,
   type WrittenSnapshot,
@@ -34,7 +34,11 @@ monitor.once('leak', (report: LeakReport) => {
   const steps: RetainerStep[] = first?.retainerPath ?? [];
   const grown: ConstructorDelta[] = report.constructors;
   const version: 1 = report.schemaVersion;
-  return [place, pattern, steps, grown, version];
+  const written: { file: string; line: number } | undefined = place?.generated;
+  const owner: string | undefined = place?.package;
+  const known: KnownLeak | null | undefined = first?.known;
+  const again: [string | undefined, string | undefined, string | null | undefined] = [first?.fingerprint, first?.firstSeen, known?.fixedIn];
+  return [place, pattern, steps, grown, version, written, owner, again];
 });
 monitor.on('suspect', (suspicion: Verdict) => {
   const by: ConfirmedBy | undefined = suspicion.evidence.confirmedBy;
@@ -67,7 +71,7 @@ export async function exported(): Promise<number> {
 }
 
 export async function snapshots(): Promise<void> {
-  const how: SnapshotOptions = { path: 'a.heapsnapshot', compress: 'zstd', mode: 'inline', summary: true, signal: new AbortController().signal };
+  const how: SnapshotOptions = { path: 'a.heapsnapshot', compress: 'zstd', mode: 'inline', summary: true, sourceMaps: false, signal: new AbortController().signal };
   const written: WrittenSnapshot = await writeSnapshot(how);
   const { evicted, evictionError }: { evicted: string[]; evictionError?: string } = await writeSnapshot({ maxFiles: 3, maxBytes: 2 ** 30 });
   // @ts-expect-error: a number of bytes, not a word for it
@@ -82,8 +86,8 @@ export async function snapshots(): Promise<void> {
   const reason: string | null = (await diffSnapshots(['a', 'b', 'c'], watched)).matchedByReason;
   // @ts-expect-error: bytes alone are no source
   await summarizeSnapshot(Buffer.alloc(1));
-  const { summary: now, pauseMs } = await captureSummary();
-  const diff: SnapshotDiff = await diffSnapshots([written.path, written.path]);
+  const { summary: now, pauseMs } = await captureSummary({ sourceMaps: true });
+  const diff: SnapshotDiff = await diffSnapshots([written.path, written.path], { sourceMaps: false });
   // @ts-expect-error: two of them
   await diffSnapshots([written.path]);
   try {

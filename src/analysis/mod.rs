@@ -17,6 +17,7 @@ mod class;
 mod comparison;
 mod culprits;
 mod diff;
+mod fingerprint;
 mod groundwork;
 mod grouping;
 mod histogram;

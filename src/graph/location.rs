@@ -16,7 +16,7 @@ use super::{EdgeKind, Graph, Node, NodeKind, out_of_memory, reserve};
 use crate::error::Result;
 
 /// A place in a source file, as editors count: the first line is 1, and so is the first column.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Location {
     /// The path of the file; `node:...` for Node's own code.
     pub file: String,
@@ -24,6 +24,12 @@ pub struct Location {
     pub line: u32,
     /// From 1.
     pub column: u32,
+    /// The same place in the file that runs, where `file` is its source by a source map. A graph knows of none: reports do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<Box<Location>>,
+    /// The npm package that the file belongs to, as `name@version`; likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
 }
 
 impl Location {
@@ -140,7 +146,12 @@ impl Places {
             return None;
         }
         let column = if place.column == NOWHERE { 0 } else { place.column };
-        Some(Location { file, line: place.line.saturating_add(1), column: column.saturating_add(1) })
+        Some(Location {
+            file,
+            line: place.line.saturating_add(1),
+            column: column.saturating_add(1),
+            ..Location::default()
+        })
     }
 }
 

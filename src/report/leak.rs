@@ -26,7 +26,7 @@ pub struct LeakReport {
     /// The claim.
     pub verdict: VerdictRecord,
     /// Causes, largest first; empty where no evidence could be taken.
-    pub culprits: Vec<Culprit>,
+    pub culprits: Vec<ReportedCulprit>,
     /// Classes that grew most.
     pub constructors: Vec<ConstructorDelta>,
     /// Constructors with more objects than at the baseline, most growth first: where there was no memory for a snapshot.
@@ -40,6 +40,35 @@ pub struct LeakReport {
     pub pause_ms: f64,
     /// How the evidence was taken.
     pub evidence: EvidenceNote,
+}
+
+/// A cause, with what is known of it beyond this heap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReportedCulprit {
+    /// The cause.
+    #[serde(flatten)]
+    pub culprit: Culprit,
+    /// When a report beside this one told of the same fingerprint first; this report's time where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<UnixMillis>,
+    /// The leak of a published package that it is, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<KnownLeak>,
+}
+
+/// A leak that a published package is known to have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KnownLeak {
+    /// The package.
+    pub package: String,
+    /// The version that is installed; nothing where only the fingerprint told.
+    pub version: Option<String>,
+    /// The first version without the leak; nothing where there is none yet.
+    pub fixed_in: Option<String>,
+    /// The public issue, `owner/repository#number` or a URL.
+    pub reference: String,
 }
 
 /// How the evidence behind a report was taken, or why there is none.

@@ -79,6 +79,7 @@ mod tests {
             retainer_path: path(&[("cache", "global")]),
             location: None,
             advice: String::new(),
+            fingerprint: String::new(),
         };
         let look = look(UnixMillis(5), Alive { heap: 1000, outside: 10 }, &[culprit]);
         assert_eq!((look.at, look.heap, look.outside), (UnixMillis(5), Bytes(1000), Bytes(10)));

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::leak::LeakReport;
+use super::leak::{KnownLeak, LeakReport, ReportedCulprit};
 use super::verdict::VerdictRecord;
-use crate::analysis::{Culprit, Location, PathStep};
+use crate::analysis::{Location, PathStep};
 use crate::verdict::{ConfirmedBy, Kind};
 
 /// No line is wider.
@@ -123,7 +123,8 @@ impl Block {
         self.line(indent, &row);
     }
 
-    fn culprit(&mut self, number: usize, culprit: &Culprit) {
+    fn culprit(&mut self, number: usize, reported: &ReportedCulprit) {
+        let culprit = &reported.culprit;
         let count = culprit.count_delta.max(1);
         let each = culprit.retained_size_delta as f64 / count as f64;
         self.line(0, "");
@@ -139,24 +140,63 @@ impl Block {
             ),
         );
         if let Some(location) = &culprit.location {
-            self.line(3, &format!("at {}", place(location)));
+            let package = location.package.as_ref().map_or(String::new(), |name| format!("  ({name})"));
+            self.line(3, &format!("at {}{package}", place(location)));
+        }
+        if let Some(known) = &reported.known {
+            self.wrapped(3, &known_leak(known));
         }
         if !culprit.retainer_path.is_empty() {
             self.line(3, "held by");
         }
-        for step in culprit.retainer_path.iter().take(STEPS) {
-            self.step(step);
-        }
-        if culprit.retainer_path.len() > STEPS {
-            self.line(5, &format!("... {} more steps to the GC root", culprit.retainer_path.len() - STEPS));
-        }
+        self.path(&culprit.retainer_path);
         self.wrapped(3, &culprit.advice);
+        if !culprit.fingerprint.is_empty() {
+            let seen = reported.first_seen.map_or(String::new(), |at| format!(", first seen {at}"));
+            self.line(3, &format!("fingerprint {}{seen}", culprit.fingerprint));
+        }
+    }
+
+    /// The steps nearest to the object, with functions of Node's own made one line.
+    fn path(&mut self, path: &[PathStep]) {
+        let mut shown = 0;
+        let mut rest = path;
+        while let Some((step, after)) = rest.split_first() {
+            if shown == STEPS {
+                self.line(5, &format!("... {} more steps to the GC root", rest.len()));
+                return;
+            }
+            let folded = rest.iter().take_while(|step| is_of_node(step)).count();
+            if folded == 0 {
+                self.step(step);
+                rest = after;
+            } else {
+                let word = if folded == 1 { "step" } else { "steps" };
+                self.line(5, &format!("({folded} {word} in Node's own code)"));
+                rest = &rest[folded..];
+            }
+            shown += 1;
+        }
     }
 
     fn step(&mut self, step: &PathStep) {
         let location = step.location.as_ref().map_or(String::new(), |l| format!("  {}", place(l)));
         self.line(5, &format!("{} of {}{location}", step.edge, step.name));
     }
+}
+
+/// Whether the step is through a function of Node's own.
+fn is_of_node(step: &PathStep) -> bool {
+    step.location.as_ref().is_some_and(|place| !place.is_user_code())
+}
+
+fn known_leak(known: &KnownLeak) -> String {
+    let version = known.version.as_ref().map_or(String::new(), |version| format!("@{version}"));
+    let fixed = match &known.fixed_in {
+        Some(fixed) => format!("fixed in {fixed}"),
+        None => "not fixed yet".to_owned(),
+    };
+    format!("known: {}{version}, {fixed} ({})", known.package, known.reference)
 }
 
 /// `file:line:column`, with the end of a long path, which says more than its start.
@@ -217,6 +257,7 @@ fn grouped(n: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::UnixMillis;
 
     #[test]
     fn figures_read_well() {
@@ -264,9 +305,58 @@ mod tests {
     }
 
     #[test]
+    fn a_known_leak_of_a_package_is_said_to_be_one() {
+        let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
+        let first = &mut report.culprits[0];
+        first.culprit.fingerprint = "0123456789abcdef".into();
+        first.culprit.location = Some(Location {
+            file: "/app/src/common.ts".into(),
+            line: 3,
+            column: 5,
+            generated: None,
+            package: Some("debug@4.1.1".into()),
+        });
+        first.first_seen = Some(UnixMillis(1_763_700_000_000));
+        first.known = Some(KnownLeak {
+            package: "debug".into(),
+            version: Some("4.1.1".into()),
+            fixed_in: Some("4.3.0".into()),
+            reference: "debug-js/debug#678".into(),
+        });
+        let text = render(&report);
+        for line in [
+            "   at /app/src/common.ts:3:5  (debug@4.1.1)\n",
+            "   known: debug@4.1.1, fixed in 4.3.0 (debug-js/debug#678)\n",
+            "   fingerprint 0123456789abcdef, first seen 2025-11-21T04:40:00.000Z\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
+    }
+
+    #[test]
+    fn functions_of_node_are_folded() {
+        let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
+        let step = |edge: &str, file: &str| PathStep {
+            name: "(closure) f".into(),
+            edge: edge.into(),
+            location: Some(Location { file: file.into(), line: 1, column: 1, ..Location::default() }),
+        };
+        report.culprits.truncate(1);
+        report.culprits[0].culprit.retainer_path = vec![
+            step("a", "node:events"),
+            step("b", "node:internal/timers"),
+            step("jobs", "/app/queue.js"),
+            step("c", "node:net"),
+        ];
+        let text = render(&report);
+        let held = "     (2 steps in Node's own code)\n     jobs of (closure) f  /app/queue.js:1:1\n     (1 step in Node's own code)\n";
+        assert!(text.contains(held), "{text}");
+    }
+
+    #[test]
     fn nothing_is_wider_than_the_terminal_or_moves_its_cursor() {
         let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
-        for culprit in &mut report.culprits {
+        for culprit in report.culprits.iter_mut().map(|reported| &mut reported.culprit) {
             culprit.constructor_name = "\u{1b}[2J".repeat(50);
             culprit.advice = "word ".repeat(100);
             for step in &mut culprit.retainer_path {

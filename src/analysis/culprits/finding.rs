@@ -12,6 +12,7 @@ use super::refine::refined;
 use super::scene::Scene;
 use super::{Culprit, Ground, MAX_STEPS, MIN_BYTES, NOISE_BYTES, is_program_class};
 use crate::analysis::diff::signed;
+use crate::analysis::fingerprint::fingerprint;
 use crate::analysis::path::{
     Owner, PathStep, collapsed, is_dictionary, is_global, is_visible, label, owners, reported,
 };
@@ -100,10 +101,10 @@ impl Finding {
             let gap = PathStep { name: format!("({skipped} more)"), edge: String::new(), location: None };
             steps.splice(MAX_STEPS / 2..MAX_STEPS / 2 + skipped, [gap]);
         }
-        let location = place(&scene, recognised.pattern, holder.as_ref(), &path);
+        let (own, location) = place(&scene, recognised.pattern, holder.as_ref(), &path);
         let name = label(graph, self.sample);
         let advice = advice(&scene, &name, recognised.pattern, holder.as_ref(), &steps);
-        Culprit {
+        let mut culprit = Culprit {
             constructor_name: name,
             pattern: recognised.pattern,
             count_delta: signed(self.count),
@@ -113,7 +114,11 @@ impl Finding {
             retainer_path: steps,
             location,
             advice,
-        }
+            fingerprint: String::new(),
+        };
+        let is_key = |at: usize| path.get(at).is_some_and(|owner| is_dictionary(graph, owner.node));
+        culprit.fingerprint = fingerprint(&culprit, own.as_ref(), is_key);
+        culprit
     }
 }
 

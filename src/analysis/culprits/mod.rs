@@ -85,6 +85,9 @@ pub struct Culprit {
     pub location: Option<Location>,
     /// What to do, in one sentence.
     pub advice: String,
+    /// What the same leak has in another process, release or version of Node.
+    #[serde(default)]
+    pub fingerprint: String,
 }
 
 /// What is known of the time before.

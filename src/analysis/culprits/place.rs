@@ -8,12 +8,14 @@ use crate::graph::{Location, NodeKind};
 
 /// Where to look: of listeners and timers the function that is called, of other things their constructor; else where the holder is; else the
 /// nearest on the path. What is in the program's own files goes before what is in a package's.
+///
+/// The first is of the thing itself, if it is written anywhere; the second is where to look in any case.
 pub(crate) fn place(
     scene: &Scene<'_>,
     pattern: Pattern,
     holder: Option<&Holder>,
     path: &[Owner],
-) -> Option<Location> {
+) -> (Option<Location>, Option<Location>) {
     let graph = scene.graph;
     let is_called =
         matches!(pattern, Pattern::Listener | Pattern::Timer | Pattern::Promise | Pattern::Closure);
@@ -37,8 +39,10 @@ pub(crate) fn place(
         });
         inner.into_iter().for_each(&mut add);
     }
+    let nearest =
+        |found: &[Location]| found.iter().find(|place| place.is_program()).or(found.first()).cloned();
+    let own = nearest(&found);
     found.extend(holder.and_then(|holder| holder.location.clone()));
     path.iter().for_each(|owner| found.extend(graph.location(owner.node).filter(Location::is_user_code)));
-    let at = found.iter().position(Location::is_program).unwrap_or(0);
-    found.into_iter().nth(at)
+    (own, nearest(&found))
 }

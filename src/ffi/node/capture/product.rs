@@ -143,6 +143,7 @@ fn counted(graph: &Graph) -> Vec<Counted> {
         let name = match graph.kind(node) {
             NodeKind::Object => graph.name(node),
             NodeKind::Closure => "Function",
+            NodeKind::Regexp => "RegExp",
             _ => continue,
         };
         // V8's own, which no program can hold.
