@@ -5,6 +5,7 @@ const { HeapwardenError } = require('./lib/errors');
 const {
   writeSnapshot, captureSummary, captureCensus, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
 } = require('./lib/snapshot');
+const { startAllocationProfile } = require('./lib/allocation-sites');
 
 module.exports.MemoryMonitor = MemoryMonitor;
 module.exports.HeapwardenError = HeapwardenError;
@@ -15,3 +16,4 @@ module.exports.summarizeSnapshot = summarizeSnapshot;
 module.exports.histogramSnapshot = histogramSnapshot;
 module.exports.retainingPaths = retainingPaths;
 module.exports.diffSnapshots = diffSnapshots;
+module.exports.startAllocationProfile = startAllocationProfile;

@@ -7,6 +7,7 @@ const { bridge } = require('./bridge');
 const { MB, clones, room } = require('./clone');
 const { HeapwardenError } = require('./errors');
 const { capture, snapshotName } = require('./snapshot');
+const { OFF } = require('./suspect-sites');
 
 /**
  * The largest heaps, in megabytes, of which `evidence: 'auto'` takes a snapshot: in a clone, which takes processor time, and inline, at
@@ -163,9 +164,9 @@ class Evidence {
 
   /**
    * The LeakReport of a verdict. Evidence that cannot be taken (a full disk, a folder that may not be written to) goes to
-   * `onError`, and the report says so: the leak itself is told in any case.
+   * `onError`, and the report says so: the leak itself is told in any case. `sampled`: what `SuspectSites` found.
    */
-  async report(verdict, onError) {
+  async report(verdict, onError, sampled = OFF) {
     // An urgent leak may be called at the end of the warm-up, together with the baseline.
     await this.#pending?.catch(() => {});
     await this.#looking?.done;
@@ -191,9 +192,9 @@ class Evidence {
       culprits: found.growth?.culprits ?? [],
       constructors: found.growth?.constructors.slice(0, MOST_COUNTED) ?? [],
       ...(census && { census: census.grown }),
-      allocationSites: [],
-      files: found.files ?? [],
-      pauseMs: this.#pauseMs,
+      allocationSites: sampled.sites,
+      files: [...found.files ?? [], ...sampled.files],
+      pauseMs: this.#pauseMs + sampled.pauseMs,
       evidence: {
         mode: census ? 'clone' : refused ? 'none' : found.mode,
         rung: census ? 'census' : refused ? 'none' : 'snapshot',
@@ -202,6 +203,7 @@ class Evidence {
         matchedBy: found.growth?.matchedBy ?? null,
         matchedByReason: found.matchedByReason ?? null,
         heapSource: bridge.available ? 'bridge' : 'node:v8',
+        allocationSitesReason: sampled.reason,
       },
     };
   }

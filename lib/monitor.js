@@ -12,6 +12,7 @@ const { warn } = require('./logger');
 const { alertDetails, alertMessage } = require('./messages');
 const { exportOptions, monitorOptions } = require('./options');
 const { requests } = require('./requests');
+const { SuspectSites } = require('./suspect-sites');
 const { Suspicion } = require('./suspicion');
 
 // Taken once: what a program puts in their place later (spies, fake timers) is not for the monitor.
@@ -30,6 +31,7 @@ class MemoryMonitor extends EventEmitter {
   #options;
   #evidence;
   #suspicion;
+  #sites;
   #running = false;
   #gcObserver;
   #arrayBuffers = 0;
@@ -46,6 +48,7 @@ class MemoryMonitor extends EventEmitter {
       () => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
     this.#wantsCpu = this.#native.wantsCpu;
     this.#evidence = new Evidence(this.#options);
+    this.#sites = new SuspectSites(this.#options);
     this.#suspicion = new Suspicion(this.#native, this.#evidence, (error) => this.#tellLater('error', error));
   }
 
@@ -75,6 +78,7 @@ class MemoryMonitor extends EventEmitter {
     this.#gcObserver?.stop();
     this.#gcObserver = undefined;
     this.#evidence.release();
+    this.#sites.release();
     return this;
   }
 
@@ -151,6 +155,7 @@ class MemoryMonitor extends EventEmitter {
       const event = this.#undelivered.shift();
       if (event.type === 'sample') {
         newest = event.sample;
+        this.#sites.sampled(newest.gc.major);
         this.emit('sample', newest);
       } else {
         this.#alert(event);
@@ -166,11 +171,12 @@ class MemoryMonitor extends EventEmitter {
         this.#evidence.takeBaseline().catch((error) => this.#tellLater('error', error));
         break;
       case 'suspect':
+        if (this.#running) this.#sites.begin();
         // Most come to nothing: not worth a line in anybody's log.
         this.emit('suspect', verdict);
         break;
       case 'leak':
-        this.#evidence.report(verdict, (error) => this.#tellLater('error', error)).then(
+        this.#report(verdict).then(
           (report) => this.#tellLater('leak', report),
           (error) => this.#tellLater('error', error),
         );
@@ -178,6 +184,12 @@ class MemoryMonitor extends EventEmitter {
       default:
         this.#tell(type, details);
     }
+  }
+
+  /** Sampling ends first: what it holds meanwhile is not for the evidence to find. */
+  async #report(verdict) {
+    const onError = (error) => this.#tellLater('error', error);
+    return this.#evidence.report(verdict, onError, await this.#sites.end(onError));
   }
 
   /** From a promise: a listener that throws is then an uncaught exception, as with any emitter, not a rejection. */

@@ -133,10 +133,15 @@ async function untilAborted(taken, signal, file) {
 
 let written = 0;
 
-/** A name that no other snapshot of this machine's life has, sorted by time. */
-function snapshotName(compress = false, now = new Date()) {
+/** A name that no other file of this machine's life has, sorted by time; what the file is called by comes after it. */
+function evidenceName(now = new Date()) {
   const time = now.toISOString().replace(/[-:]/g, '').replace('.', '-');
-  return withExtension(`heapwarden-${time}-${process.pid}-${threadId}-${++written}.heapsnapshot`, compress);
+  return `heapwarden-${time}-${process.pid}-${threadId}-${++written}`;
+}
+
+/** The same for a snapshot. */
+function snapshotName(compress = false) {
+  return withExtension(`${evidenceName()}.heapsnapshot`, compress);
 }
 
 const EXTENSIONS = { gzip: '.gz', zstd: '.zst' };
@@ -210,5 +215,5 @@ async function diffSnapshots(sources, options) {
 }
 
 module.exports = {
-  capture, snapshotName, writeSnapshot, captureSummary, captureCensus, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
+  capture, evidenceName, snapshotName, writeSnapshot, captureSummary, captureCensus, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
 };
