@@ -61,27 +61,30 @@ class Looks {
     if (samples.some(({ ordinal }) => ordinal <= before && !this.#ordinals.has(ordinal))) return false;
     this.#ordinals = new Set(samples.map(({ ordinal }) => ordinal));
     const stackOf = new Map();
-    this.#walk(head, stackOf);
+    // A node's size is nearer to the truth than the sum of its samples', of which each is rounded.
     const bytes = new Map();
+    this.#walk(head, (node, stack) => {
+      stackOf.set(node.id, stack);
+      if (node.selfSize > 0) bytes.set(stack, (bytes.get(stack) ?? 0) + node.selfSize);
+    });
     this.#samples = [];
     let lastOrdinal = before;
     for (const { size, nodeId, ordinal } of samples) {
       lastOrdinal = Math.max(lastOrdinal, ordinal);
       const stack = stackOf.get(nodeId);
       if (stack === undefined) continue;
-      bytes.set(stack, (bytes.get(stack) ?? 0) + size);
       this.#samples.push({ stack, size, ordinal });
     }
     this.#looks.push({ at, lastOrdinal, bytes });
     return true;
   }
 
-  /** Gives each node of the tree its stack; none where our own code allocated. */
-  #walk(head, stackOf) {
+  /** Tells `visit` each node of the tree and its stack, but for those where our own code allocated. */
+  #walk(head, visit) {
     const waiting = [{ node: head, user: ROOT, all: ROOT, own: false }];
     while (waiting.length > 0) {
       const { node, user, all, own } = waiting.pop();
-      if (!own) stackOf.set(node.id, user === ROOT ? all : user);
+      if (!own) visit(node, user === ROOT ? all : user);
       for (const child of node.children) {
         const { callFrame } = child;
         const file = fileOf(callFrame.url);
@@ -275,13 +278,8 @@ function objectsIn(bytes, intervalBytes) {
 /** What pprof is made of: the last look in full, Node's own functions too. */
 function pprofInput({ head, samples }, { intervalBytes, startedAt, durationMs }) {
   const objectsIn = objectCounter(intervalBytes);
-  const alive = new Map();
-  for (const { nodeId, size } of samples) {
-    const entry = alive.get(nodeId) ?? { count: 0, bytes: 0 };
-    entry.count += objectsIn(size);
-    entry.bytes += size;
-    alive.set(nodeId, entry);
-  }
+  const counts = new Map();
+  for (const { nodeId, size } of samples) counts.set(nodeId, (counts.get(nodeId) ?? 0) + objectsIn(size));
   const frames = [];
   const frameIds = new Map();
   const frameId = ({ functionName, url, lineNumber, columnNumber }) => {
@@ -297,7 +295,7 @@ function pprofInput({ head, samples }, { intervalBytes, startedAt, durationMs })
   while (waiting.length > 0) {
     const { node, outer } = waiting.pop();
     const stack = [frameId(node.callFrame), ...outer];
-    if (alive.has(node.id)) stacks.push({ stack, ...alive.get(node.id) });
+    if (node.selfSize > 0) stacks.push({ stack, count: counts.get(node.id) ?? 0, bytes: node.selfSize });
     for (const child of node.children) waiting.push({ node: child, outer: stack });
   }
   return { frames, samples: stacks, periodBytes: intervalBytes, timeMs: Math.round(startedAt), durationMs: Math.round(durationMs) };
