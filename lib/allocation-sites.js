@@ -33,11 +33,13 @@ class AllocationProfile {
   #started = performance.now();
   #throughBridge;
   #timer;
-  #due = 0;
+  #due = false;
   #last;
   #pauseMs = 0;
   #result;
   #hasCollected;
+  /** Whether there was a collection since the last look. */
+  #isFresh = false;
   #onEnd;
 
   /**
@@ -64,6 +66,8 @@ class AllocationProfile {
   /** Takes a look now. */
   look() {
     if (!this.isRunning) return this;
+    this.#due = false;
+    this.#isFresh = false;
     const started = performance.now();
     let profile;
     try {
@@ -79,12 +83,9 @@ class AllocationProfile {
 
   /** Takes a look that was due and had to wait for a collection. To be called now and then where there is `hasCollected`. */
   poll() {
-    if (!this.isRunning || this.#hasCollected === undefined) return;
-    const collected = this.#hasCollected();
-    if (this.#due > 0 && collected) {
-      this.#due = 0;
-      this.look();
-    }
+    if (!this.isRunning || this.#hasCollected === undefined || !this.#hasCollected()) return;
+    this.#isFresh = true;
+    if (this.#due) this.look();
   }
 
   /** Ends it, with a last look, and gives what was found; the same again if it has ended. */
@@ -105,13 +106,23 @@ class AllocationProfile {
       return;
     }
     if (this.#hasCollected === undefined) this.look();
-    else this.#due += 1;
+    else this.#due = true;
     if (this.isRunning) this.#schedule();
   }
 
   #end(endedBy) {
     if (!this.isRunning) return;
-    this.look();
+    this.poll();
+    if (this.#hasCollected === undefined || this.#isFresh) this.look();
+    this.#release(endedBy);
+  }
+
+  /** Ends it at once. */
+  cancel() {
+    this.#release('stop');
+  }
+
+  #release(endedBy) {
     if (!this.isRunning) return;
     try {
       stopSampler(this.#throughBridge);
@@ -152,7 +163,7 @@ class AllocationSites {
     this.#run = run;
   }
 
-  /** Writes the last look for DevTools (Memory panel, "Load profile"). */
+  /** Writes the last look for DevTools. `budget`: what such files beside it may come to. */
   async writeHeapProfile(file, budget) {
     return this.#write(file, 'heapprofile', (profile) => {
       const { startedAt, durationMs } = this.#run;
@@ -160,7 +171,7 @@ class AllocationSites {
     }, budget);
   }
 
-  /** Writes the last look for pprof, compressed with gzip. */
+  /** The same for pprof, compressed with gzip. */
   async writePprof(file, budget) {
     return this.#write(file, 'pprof', (profile) => pprofInput(profile, this.#run), budget);
   }

@@ -193,7 +193,7 @@ class Evidence {
       constructors: found.growth?.constructors.slice(0, MOST_COUNTED) ?? [],
       ...(census && { census: census.grown }),
       allocationSites: sampled.sites,
-      files: [...found.files ?? [], ...sampled.files],
+      files: [...found.files ?? [], ...await sampled.files],
       pauseMs: this.#pauseMs + sampled.pauseMs,
       evidence: {
         mode: census ? 'clone' : refused ? 'none' : found.mode,
@@ -204,6 +204,7 @@ class Evidence {
         matchedByReason: found.matchedByReason ?? null,
         heapSource: bridge.available ? 'bridge' : 'node:v8',
         allocationSitesReason: sampled.reason,
+        allocationSitesAt: isoTime(sampled.at),
       },
     };
   }

@@ -187,9 +187,9 @@ class MemoryMonitor extends EventEmitter {
   }
 
   /** Sampling ends first: what it holds meanwhile is not for the evidence to find. */
-  async #report(verdict) {
+  #report(verdict) {
     const onError = (error) => this.#tellLater('error', error);
-    return this.#evidence.report(verdict, onError, await this.#sites.end(onError));
+    return this.#evidence.report(verdict, onError, this.#sites.end(onError));
   }
 
   /** From a promise: a listener that throws is then an uncaught exception, as with any emitter, not a rejection. */

@@ -16,7 +16,7 @@ const MOST_BYTES = 10 * 2 ** 30;
  * Bytes allocated between two samples, on average, and how long sampling goes on. The interval is not a round number because V8 tells
  * only the bytes that a sample stands for, and with this one they tell most about the size of the object.
  */
-const SAMPLING_INTERVAL_BYTES = 67_200;
+const SAMPLING_INTERVAL_BYTES = 201_608;
 const SAMPLING_MS = 600_000;
 
 const EVIDENCE = ['auto', 'summary', 'snapshot', 'none'];

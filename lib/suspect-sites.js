@@ -19,6 +19,7 @@ class SuspectSites {
   #run;
   #found;
   #endedAt;
+  #foundAt;
   #hasCollected = false;
   #reason = 'there was no suspicion before the leak was called, and so nothing was sampled';
 
@@ -34,6 +35,7 @@ class SuspectSites {
     if (!options || this.#run?.isRunning || this.#isResting()) return;
     this.#keep();
     this.#found = undefined;
+    this.#hasCollected = false;
     try {
       this.#run = new AllocationProfile(options, () => this.#takeCollected(), () => this.#keep());
     } catch (error) {
@@ -63,18 +65,22 @@ class SuspectSites {
     this.#found = this.#run.stop();
     this.#run = undefined;
     this.#endedAt = performance.now();
+    this.#foundAt = Date.now();
     if (!this.#options.files) this.#found.forgetProfile();
   }
 
-  /** Ends the run and gives what is told of it in a LeakReport. A file that cannot be written goes to `onError`. */
-  async end(onError) {
+  /**
+   * Ends the run and gives what is told of it in a LeakReport; `files` may be a promise, which does not reject. A file that cannot be
+   * written goes to `onError`.
+   */
+  end(onError) {
     if (!this.#options) return OFF;
     this.#keep();
     const found = this.#found;
     if (!found) return { ...OFF, reason: this.#reason };
-    const { sites, pauseMs, reason } = found;
-    const files = this.#options.files ? await this.#write(found, onError) : [];
-    return { sites, pauseMs, reason, files };
+    const { sites, pauseMs, reason, looks } = found;
+    const files = this.#options.files && looks > 0 ? this.#write(found, onError) : [];
+    return { sites, pauseMs, reason, files, at: this.#foundAt };
   }
 
   async #write(found, onError) {
@@ -93,7 +99,7 @@ class SuspectSites {
 
   /** Stops sampling and forgets what was found. */
   release() {
-    this.#run?.stop();
+    this.#run?.cancel();
     this.#run = undefined;
     this.#found = undefined;
   }

@@ -65,6 +65,9 @@ pub struct EvidenceNote {
     /// Why no allocation sites are told; nothing where some are.
     #[serde(default)]
     pub allocation_sites_reason: Option<String>,
+    /// When sampling ended.
+    #[serde(default)]
+    pub allocation_sites_at: Option<UnixMillis>,
 }
 
 /// A place in the program whose allocations survive, as sampled.
