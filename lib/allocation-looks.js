@@ -53,12 +53,12 @@ class Looks {
   }
 
   /**
-   * Adds a profile as the inspector gives it, taken at `at`. False where it is not of the same run of the sampler, which shows samples
-   * that are older than the last look and were not in it; it is not added then.
+   * Adds a profile as the inspector gives it, taken at `at`, in milliseconds of any clock that tells the program's work. False where it
+   * is not of the same run of the sampler: it shows samples that are older than the last look and were not in it. It is not added then.
    */
   add({ head, samples }, at) {
+    if (!this.continues(samples)) return false;
     const before = this.#looks.at(-1)?.lastOrdinal ?? 0;
-    if (samples.some(({ ordinal }) => ordinal <= before && !this.#ordinals.has(ordinal))) return false;
     this.#ordinals = new Set(samples.map(({ ordinal }) => ordinal));
     const stackOf = new Map();
     // A node's size is nearer to the truth than the sum of its samples', of which each is rounded.
@@ -77,6 +77,12 @@ class Looks {
     }
     this.#looks.push({ at, lastOrdinal, bytes });
     return true;
+  }
+
+  /** Whether the samples are of the same run of the sampler, as far as can be told. */
+  continues(samples) {
+    const before = this.#looks.at(-1)?.lastOrdinal ?? 0;
+    return samples.every(({ ordinal }) => ordinal > before || this.#ordinals.has(ordinal));
   }
 
   /** Tells `visit` each node of the tree and its stack, but for those where our own code allocated. */

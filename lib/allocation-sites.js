@@ -2,7 +2,8 @@
 
 // Where what survives was allocated: V8's sampling heap profiler, for a bounded time, looked at after major collections.
 
-// Taken once: what a program puts in their place later (fake timers) is not for the profile.
+// Taken once: what a program puts in their place later (spies, fake timers) is not for the profile.
+const { cpuUsage } = process;
 const { clearTimeout, setTimeout } = require('node:timers');
 const { performance } = require('node:perf_hooks');
 const path = require('node:path');
@@ -22,8 +23,8 @@ let running;
 /**
  * Samples this thread's allocations until `stop()` or the end of `maxMs`, whichever is first. Never keeps the process alive.
  *
- * With `collects` each look is preceded by a collection of the whole heap; without, it is for the caller to know when there was one, and
- * only where the bridge can start the sampler: V8's inspector always has it collect.
+ * Before each look V8 collects the whole heap; unless the caller knows when there was a collection, and the bridge can start the sampler:
+ * V8's inspector always has it collect.
  */
 class AllocationProfile {
   #intervalBytes;
@@ -51,7 +52,7 @@ class AllocationProfile {
     this.#intervalBytes = samplingIntervalBytes;
     this.#maxMs = maxMs;
     this.#onEnd = onEnd;
-    this.#looks = new Looks(this.#startedAt, samplingIntervalBytes);
+    this.#looks = new Looks(cpuMs(), samplingIntervalBytes);
     this.#throughBridge = startSampler(samplingIntervalBytes, hasCollected === undefined);
     this.#hasCollected = this.#throughBridge ? hasCollected : undefined;
     running = this;
@@ -69,16 +70,15 @@ class AllocationProfile {
     this.#due = false;
     this.#isFresh = false;
     const started = performance.now();
-    let profile;
-    try {
-      ({ profile } = ask('HeapProfiler.getSamplingProfile'));
-    } catch {
-      // Not ours any more.
-    }
-    if (profile && this.#looks.add(profile, Date.now())) this.#last = profile;
-    else this.#finish('other-profiler', 'another heap profiler of this thread ended it');
+    const profile = currentProfile();
+    if (profile && this.#looks.add(profile, cpuMs())) this.#last = profile;
+    else this.#lose();
     this.#pauseMs += performance.now() - started;
     return this;
+  }
+
+  #lose() {
+    this.#finish('other-profiler', 'another heap profiler of this thread ended it');
   }
 
   /** Takes a look that was due and had to wait for a collection. To be called now and then where there is `hasCollected`. */
@@ -114,21 +114,27 @@ class AllocationProfile {
     if (!this.isRunning) return;
     this.poll();
     if (this.#hasCollected === undefined || this.#isFresh) this.look();
-    this.#release(endedBy);
+    else this.#checkSampler();
+    this.#stopSampler(endedBy);
   }
 
-  /** Ends it at once. */
+  /** Ends it without a last look. */
   cancel() {
-    this.#release('stop');
+    this.#checkSampler();
+    this.#stopSampler('stop');
   }
 
-  #release(endedBy) {
+  /** What was started by somebody else after ours was ended is not for us to end. */
+  #checkSampler() {
     if (!this.isRunning) return;
-    try {
-      stopSampler(this.#throughBridge);
-    } catch {
-      // Nobody samples any more.
-    }
+    const profile = currentProfile();
+    if (!profile || !this.#looks.continues(profile.samples)) this.#lose();
+  }
+
+  #stopSampler(endedBy) {
+    if (!this.isRunning) return;
+    if (this.#throughBridge) native.stopAllocationSampling();
+    else ask('HeapProfiler.stopSampling');
     this.#finish(endedBy, null);
   }
 
@@ -225,21 +231,26 @@ function connectOrStop() {
   }
 }
 
-function stopSampler(throughBridge) {
-  if (throughBridge) native.stopAllocationSampling();
-  else ask('HeapProfiler.stopSampling');
+/** What V8 samples at the moment; nothing where it does not. */
+function currentProfile() {
+  try {
+    return ask('HeapProfiler.getSamplingProfile').profile;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether somebody samples already. Where so, V8 collects the whole heap before it answers; where not, it only says no. */
 function isSampling() {
   // Throws where there is no inspector at all.
   ask('Runtime.getIsolateId');
-  try {
-    ask('HeapProfiler.getSamplingProfile');
-    return true;
-  } catch {
-    return false;
-  }
+  return currentProfile() !== undefined;
+}
+
+/** What growth is held against: a program that is given no time, or no work, leaks nothing. */
+function cpuMs() {
+  const { user, system } = cpuUsage();
+  return (user + system) / 1000;
 }
 
 const taken = () => busy('another sampling heap profiler runs in this thread (an inspector session, or --heap-prof), and is left alone');
