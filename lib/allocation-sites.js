@@ -32,7 +32,6 @@ class AllocationProfile {
   #looks;
   #startedAt = Date.now();
   #started = performance.now();
-  #throughBridge;
   #timer;
   #due = false;
   #last;
@@ -53,8 +52,8 @@ class AllocationProfile {
     this.#maxMs = maxMs;
     this.#onEnd = onEnd;
     this.#looks = new Looks(cpuMs(), samplingIntervalBytes);
-    this.#throughBridge = startSampler(samplingIntervalBytes, hasCollected === undefined);
-    this.#hasCollected = this.#throughBridge ? hasCollected : undefined;
+    const isThroughBridge = startSampler(samplingIntervalBytes, hasCollected === undefined);
+    this.#hasCollected = isThroughBridge ? hasCollected : undefined;
     running = this;
     this.#schedule();
   }
@@ -133,8 +132,7 @@ class AllocationProfile {
 
   #stopSampler(endedBy) {
     if (!this.isRunning) return;
-    if (this.#throughBridge) native.stopAllocationSampling();
-    else ask('HeapProfiler.stopSampling');
+    ask('HeapProfiler.stopSampling');
     this.#finish(endedBy, null);
   }
 
@@ -202,31 +200,27 @@ class AllocationSites {
  */
 function startSampler(intervalBytes, collectsFirst) {
   try {
-    if (bridge.available) {
-      const started = native.startAllocationSampling(intervalBytes, collectsFirst);
-      if (started) {
-        // Fails where there is no inspector, and then nothing is to stay behind.
-        connectOrStop();
-        return true;
-      }
-      if (started === false) throw taken();
-    }
-    if (isSampling()) throw taken();
-    ask('HeapProfiler.startSampling', {
-      samplingInterval: intervalBytes, includeObjectsCollectedByMajorGC: false, includeObjectsCollectedByMinorGC: false,
-    });
-    return false;
+    const started = bridge.available ? native.startAllocationSampling(intervalBytes, collectsFirst) : null;
+    if (started === false || (started === null && isSampling())) throw taken();
+    adopt(intervalBytes, started === true);
+    return started === true;
   } catch (error) {
     if (error instanceof HeapwardenError) throw error;
     throw unsupported('an allocation profile', `no inspector: ${error.message}`);
   }
 }
 
-function connectOrStop() {
+/**
+ * Has the inspector start the sampler. One that runs is left as it is, and stopped by the inspector when the thread ends: V8 would crash
+ * at the end of the process (Node 24) if nobody did.
+ */
+function adopt(intervalBytes, isRunning) {
   try {
-    ask('Runtime.getIsolateId');
+    ask('HeapProfiler.startSampling', {
+      samplingInterval: intervalBytes, includeObjectsCollectedByMajorGC: false, includeObjectsCollectedByMinorGC: false,
+    });
   } catch (error) {
-    native.stopAllocationSampling();
+    if (isRunning) native.stopAllocationSampling();
     throw error;
   }
 }

@@ -140,8 +140,8 @@ function evidenceName(now = new Date()) {
 }
 
 /** The same for a snapshot. */
-function snapshotName(compress = false) {
-  return withExtension(`${evidenceName()}.heapsnapshot`, compress);
+function snapshotName(compress = false, now = new Date()) {
+  return withExtension(`${evidenceName(now)}.heapsnapshot`, compress);
 }
 
 const EXTENSIONS = { gzip: '.gz', zstd: '.zst' };
