@@ -75,6 +75,7 @@ const CORE_AND_MONITOR: &[&str] = &[
     "compress",
     "product",
     "storage",
+    "pprof",
     "clone",
 ];
 
