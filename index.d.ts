@@ -42,6 +42,8 @@ export interface MonitorOptions {
    * `evidence` is `snapshot`. See docs/allocation-sites.md.
    */
   allocationSites?: boolean | (AllocationProfileOptions & { files?: boolean });
+  /** Whether listeners, timers and handles are counted, too, as a {@link ListenerAuditor} does. Default: true. */
+  listeners?: boolean;
   /** Told of what nobody listens to. Default: `process.emitWarning` with a code. */
   logger?: Logger;
 }
@@ -277,6 +279,8 @@ export interface MonitorEvents {
   leak: [report: LeakReport];
   threshold: [crossing: ThresholdCrossing];
   recovered: [from: { from: 'leak' | 'threshold' }];
+  /** Listeners, timers or handles that only ever become more, or Node's own warning that an emitter has many. */
+  listeners: [growth: ListenerGrowth];
   error: [error: Error];
 }
 
@@ -291,6 +295,8 @@ export class MemoryMonitor extends EventEmitter {
   start(): this;
   /** Stops sampling and takes every hook, thread and handle back. The record stays. */
   stop(): this;
+  /** What counts listeners while the monitor runs: `monitor.auditor.watch(bus, 'bus')` has those of `bus` counted, too. */
+  readonly auditor: ListenerAuditor;
   /** Takes a sample now, between the clock's ticks, and gives it. */
   sample(): Sample;
   /** The last `maxSamples` samples, oldest first. */
@@ -397,8 +403,18 @@ export interface ListenerSummary {
   emitters: number;
   count: number;
   most: number;
-  /** Where a listener of the emitter with most is written. */
+  /** Where the first of `functions` that is not Node's own is written. */
   location: SourceLocation | null;
+  /** The ten functions that are there most often; what `once` wraps, not the wrapper. Listeners that were collected do not count. */
+  functions: FunctionCount[];
+}
+
+/** The functions that one place in the source has made. */
+export interface FunctionCount {
+  /** Of an object with `handleEvent` its class; empty where it has none. */
+  name: string;
+  location: SourceLocation | null;
+  count: number;
 }
 
 /** The timers of one function. */
@@ -467,6 +483,124 @@ export interface WrittenSnapshot {
   evictionError?: string;
 }
 
+/** Settings of a {@link ListenerAuditor}. */
+export interface ListenerAuditorOptions {
+  /** Time between two counts, from 10 ms to a day. Default: 30 000. */
+  intervalMs?: number;
+  /** Whether what keeps the event loop alive (timers, sockets, requests) is counted as well. Default: true. */
+  resources?: boolean;
+  /**
+   * `auto` (default): growth is told with file and line and what keeps the emitter, from a clone of the process (Linux); once in ten
+   * minutes at most, up to 1 GB of heap, and where memory for it is there. `none`: with the functions' names alone.
+   */
+  locate?: 'auto' | 'none';
+}
+
+/** A count that goes up and stays up. */
+export interface ListenerGrowth {
+  /** `rising`: the counts prove it. `max-listeners`: Node warned (`MaxListenersExceededWarning`), which may be by design. */
+  reason: 'rising' | 'max-listeners';
+  kind: 'emitter' | 'target' | 'resource';
+  /** As given to `watch`; null for an emitter that is known by Node's warning only. */
+  label: string | null;
+  /** Of a resource what Node calls it: `Timeout`, `TCPSocketWrap`. */
+  constructorName: string;
+  /** Null for a resource, and where all events of an emitter together grow. Symbols as `Symbol(name)`. */
+  event: string | null;
+  count: number;
+  /** Growth over the window that proves it; all of them where Node warned. */
+  countDelta: number;
+  /** Null where Node warned. */
+  growthPerHour: number | null;
+  /** When that window began (ISO 8601); null where Node warned. */
+  since: string | null;
+  /** The functions that are there most often. Without a look at the heap by name alone. */
+  functions: FunctionCount[];
+  /** Where the first of them is written; where Node warned, the line that added the last listener. Null where it is not known. */
+  location: SourceLocation | null;
+  /** From the emitter outwards to the root; empty without a look at the heap. */
+  retainerPath: RetainerStep[];
+  /** Where the last listener was added, where Node warned. */
+  stack: string | null;
+}
+
+/** A count, as `audit()` gives it. */
+export interface ListenerCount {
+  kind: 'emitter' | 'target' | 'resource';
+  label: string | null;
+  constructorName: string;
+  /** Null for a resource. */
+  event: string | null;
+  count: number;
+  /** Since there were eight of them, and when that was; 0 and null where there never were. */
+  countDelta: number;
+  since: string | null;
+}
+
+/** Events of a {@link ListenerAuditor}. */
+export interface ListenerAuditorEvents {
+  /** Once, and again whenever the count has doubled. */
+  growth: [growth: ListenerGrowth];
+}
+
+/**
+ * Counts the listeners of emitters and event targets on a timer, and says when they only ever become more. `process` is watched from
+ * the start. Holds what it watches weakly, never keeps the process alive.
+ *
+ * While it runs, `process` has one more listener to `warning`, however many auditors there are.
+ */
+export class ListenerAuditor extends EventEmitter {
+  constructor(options?: ListenerAuditorOptions);
+  /** Watches an EventEmitter or EventTarget (an AbortSignal is one). Watched already, it gets the new label. */
+  watch(target: EventEmitter | EventTarget | AbortSignal, label?: string): this;
+  /** Says whether it was watched. */
+  unwatch(target: object): boolean;
+  /** Counts now, between the timer's ticks, which counts as one of them. The most listeners first. */
+  audit(): ListenerCount[];
+  /** Does nothing where it runs already. */
+  start(): this;
+  /** Leaves no timer and no listener behind; what is watched stays so. */
+  stop(): this;
+  [Symbol.dispose](): void;
+
+  on<E extends keyof ListenerAuditorEvents>(event: E, listener: (...args: ListenerAuditorEvents[E]) => void): this;
+  on(event: string | symbol, listener: (...args: any[]) => void): this;
+  once<E extends keyof ListenerAuditorEvents>(event: E, listener: (...args: ListenerAuditorEvents[E]) => void): this;
+  once(event: string | symbol, listener: (...args: any[]) => void): this;
+  off<E extends keyof ListenerAuditorEvents>(event: E, listener: (...args: ListenerAuditorEvents[E]) => void): this;
+  off(event: string | symbol, listener: (...args: any[]) => void): this;
+}
+
+/** What the event loop knows of, by kind and owner. */
+export interface HandleSummary {
+  /** `TCP`, `Pipe`, `FSEvent`, `Process`. */
+  constructorName: string;
+  /** The class by which the program uses it: `Socket`, `Server`, `FSWatcher`, `ChildProcess`. */
+  owner: string;
+  /** Open ones, and closed ones that something still holds. */
+  count: number;
+  /** From the owner of one of them outwards to the root. */
+  retainerPath: RetainerStep[];
+}
+
+/** A function that waits for promises that are not settled. */
+export interface WaiterSummary extends FunctionCount {
+  /** At an `await`, or given to `then`, `catch` or `finally`. */
+  how: 'await' | 'then';
+}
+
+/** What is alive in this thread and waits for something. The most first, each. */
+export interface ListenerAudit extends CaptureResult {
+  /** `retainerPath`: from the emitter with most listeners outwards to the root. */
+  listeners: (ListenerSummary & { retainerPath: RetainerStep[] })[];
+  timers: TimerSummary[];
+  handles: HandleSummary[];
+  promises: SnapshotSummary['promises'];
+  waiters: WaiterSummary[];
+  /** What keeps the event loop alive, as `process.getActiveResourcesInfo()` calls it. */
+  resources: Record<string, number>;
+}
+
 /** What changed between two snapshots; of three, what grew in both intervals. */
 export interface SnapshotDiff {
   /**
@@ -505,6 +639,12 @@ export function writeSnapshot(options?: SnapshotOptions): Promise<WrittenSnapsho
 
 /** The summary of this thread's heap; nothing on disk. Rejects as {@link writeSnapshot} does. */
 export function captureSummary(options?: Pick<SnapshotOptions, 'mode' | 'signal'>): Promise<CaptureResult & { summary: SnapshotSummary }>;
+
+/**
+ * Who listens to what, on every live emitter and event target of this thread, watched or not, with the place of each function; its
+ * timers, handles and promises. A snapshot in a clone of the process where one can be made. Rejects as {@link writeSnapshot} does.
+ */
+export function auditListeners(options?: Pick<SnapshotOptions, 'mode' | 'signal'>): Promise<ListenerAudit>;
 
 /**
  * How many objects of each constructor are alive in this thread, most first: a quarter of a snapshot's time, and one heap of memory

@@ -1,6 +1,7 @@
 'use strict';
 
 const { MemoryMonitor } = require('./lib/monitor');
+const { ListenerAuditor, auditListeners } = require('./lib/listeners');
 const { HeapwardenError } = require('./lib/errors');
 const {
   writeSnapshot, captureSummary, captureCensus, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
@@ -8,6 +9,8 @@ const {
 const { startAllocationProfile } = require('./lib/allocation-sites');
 
 module.exports.MemoryMonitor = MemoryMonitor;
+module.exports.ListenerAuditor = ListenerAuditor;
+module.exports.auditListeners = auditListeners;
 module.exports.HeapwardenError = HeapwardenError;
 module.exports.writeSnapshot = writeSnapshot;
 module.exports.captureSummary = captureSummary;

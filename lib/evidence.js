@@ -39,7 +39,7 @@ class Evidence {
   #refused;
   #pauseMs = 0;
   #room;
-  /** Objects by constructor, as of the baseline: all that is compared where a second snapshot does not fit. */
+  /** Objects by constructor, as of the baseline: all that is compared where a second snapshot does not fit. As text, which is one object. */
   #census;
   /** How much older than the baseline the second look has to be, so that there is growth to see. */
   #leastAgeMs;
@@ -85,13 +85,13 @@ class Evidence {
     const at = Date.now();
     if (this.#refused) {
       const census = await this.#countObjects();
-      if (released === this.#released) this.#census = census && { ...census, at };
+      if (released === this.#released) this.#census = census && { constructors: JSON.stringify(census.constructors), at };
       return;
     }
     const { capture: taken, constructors, mode, pauseMs } = await this.#capture('baseline', { product: 'baseline' });
     if (released !== this.#released) return;
     this.#baseline = { taken, at, mode };
-    this.#census = { constructors, at };
+    this.#census = { constructors: JSON.stringify(constructors), at };
     this.#pauseMs += pauseMs;
   }
 
@@ -144,7 +144,7 @@ class Evidence {
         this.#lastLook = { at, mode, growth: { ...growth, constructors: growth.constructors.slice(0, MOST_COUNTED) }, matchedByReason };
       } else {
         this.#baseline = { taken, at, mode };
-        this.#census = { constructors, at };
+        this.#census = { constructors: JSON.stringify(constructors), at };
       }
       return taken;
     } catch (error) {
@@ -230,7 +230,7 @@ class Evidence {
     const before = this.#census;
     const now = before && await this.#countObjects();
     if (!now) return undefined;
-    const were = byConstructor(before.constructors);
+    const were = byConstructor(JSON.parse(before.constructors));
     const grown = [...byConstructor(now.constructors)]
       .map(([constructorName, count]) => ({ constructorName, count, countDelta: count - (were.get(constructorName) ?? 0) }))
       .filter(({ countDelta }) => countDelta >= LEAST_COUNTED)

@@ -10,6 +10,7 @@ function alertMessage(event, payload) {
     case 'leak': return leakLine(payload);
     case 'threshold':
       return `Memory threshold crossed: ${payload.metric} is ${mb(payload.valueBytes)} MB, the threshold ${mb(payload.thresholdBytes)} MB`;
+    case 'listeners': return listenersLine(payload);
     case 'recovered': return `Recovered from: ${payload.from}`;
     default: return payload?.message ?? event;
   }
@@ -28,6 +29,17 @@ function leakLine({ verdict, culprits: [first], evidence }) {
     ? `${first.constructorName}, ${first.countDelta} more objects, held by ${first.retainerPath[0]?.name ?? 'a root'}${where}`
     : `no culprit named: ${evidence.reason ?? 'nothing stood out'}`;
   return `Memory leak (${verdict.kind}): growing by ${rate}. ${what}`;
+}
+
+function listenersLine({ reason, kind, label, constructorName, event, count, countDelta, growthPerHour, functions, location }) {
+  const name = label === null || label === constructorName ? constructorName : `${constructorName} "${label}"`;
+  const what = kind === 'resource' ? `${count} ${constructorName}` : `${count} listeners${event === null ? '' : ` for '${event}'`} on ${name}`;
+  const [first] = functions;
+  const named = first?.name ? `${first.name} ` : '';
+  const where = location ? ` (${named}${location.file}:${location.line})` : named && ` (${named.trim()})`;
+  if (reason === 'max-listeners') return `Many listeners: ${what}${location ? `, the last added at ${location.file}:${location.line}` : ''}`;
+  return `${kind === 'resource' ? 'Resources' : 'Listeners'} only ever become more: ${what}, ${countDelta} more at ` +
+    `${Math.round(growthPerHour)} an hour${where}`;
 }
 
 module.exports = { alertMessage, alertDetails };

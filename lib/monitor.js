@@ -8,6 +8,7 @@ const { bridge } = require('./bridge');
 const { Evidence } = require('./evidence');
 const { translated, translatedAsync } = require('./errors');
 const { observeGc } = require('./gc-observer');
+const { ListenerAuditor } = require('./listeners');
 const { warn } = require('./logger');
 const { alertDetails, alertMessage } = require('./messages');
 const { exportOptions, monitorOptions } = require('./options');
@@ -32,6 +33,7 @@ class MemoryMonitor extends EventEmitter {
   #evidence;
   #suspicion;
   #sites;
+  #auditor;
   #running = false;
   #gcObserver;
   #arrayBuffers = 0;
@@ -50,6 +52,10 @@ class MemoryMonitor extends EventEmitter {
     this.#evidence = new Evidence(this.#options);
     this.#sites = new SuspectSites(this.#options);
     this.#suspicion = new Suspicion(this.#native, this.#evidence, (error) => this.#tellLater('error', error));
+    const locate = this.#options.evidence === 'none' ? 'none' : 'auto';
+    // Looks at the heap wait for each other in a short queue, in which the evidence of a leak comes first.
+    this.#auditor = new ListenerAuditor({ intervalMs, locate }, () => !this.#evidence.isBusy);
+    this.#auditor.on('growth', (growth) => this.#tell('listeners', growth));
   }
 
   /** Starts sampling. Does nothing where it runs already. */
@@ -61,6 +67,7 @@ class MemoryMonitor extends EventEmitter {
     this.#running = true;
     requests.start();
     try {
+      if (this.#options.listeners) this.#auditor.start();
       if (!bridge.available) this.#gcObserver = observeGc((...gc) => native.recordGc(...gc));
     } catch (error) {
       this.stop();
@@ -75,11 +82,17 @@ class MemoryMonitor extends EventEmitter {
     this.#running = false;
     requests.stop();
     this.#native.stop();
+    this.#auditor.stop();
     this.#gcObserver?.stop();
     this.#gcObserver = undefined;
     this.#evidence.release();
     this.#sites.release();
     return this;
+  }
+
+  /** What counts listeners while the monitor runs: `monitor.auditor.watch(bus, 'bus')` has it count those of `bus`, too. */
+  get auditor() {
+    return this.#auditor;
   }
 
   /** Takes a sample now, between the clock's ticks, and gives it. */

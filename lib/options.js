@@ -19,6 +19,7 @@ const MOST_BYTES = 10 * 2 ** 30;
 const SAMPLING_INTERVAL_BYTES = 201_608;
 const SAMPLING_MS = 600_000;
 
+const DAY_MS = 86_400_000;
 const EVIDENCE = ['auto', 'summary', 'snapshot', 'none'];
 
 /** The options of a MemoryMonitor, checked; ranges of numbers are the native half's to check. */
@@ -33,6 +34,7 @@ function monitorOptions(options = {}) {
     directory: directory(options.directory),
     ...budget(options),
     allocationSites: allocationSites(options.allocationSites, options.evidence === 'snapshot'),
+    listeners: boolean('listeners', options.listeners ?? true),
     logger: logger(options.logger ?? processWarnings),
   };
 }
@@ -65,6 +67,16 @@ function filePath(name, value) {
   return value;
 }
 
+/** The options of a ListenerAuditor, checked. */
+function auditorOptions(options = {}) {
+  plainObject('options', options);
+  const { intervalMs = 30_000, resources = true, locate = 'auto' } = options;
+  if (typeof intervalMs !== 'number' || !(intervalMs >= 10 && intervalMs <= DAY_MS)) {
+    throw invalidArg('intervalMs', `a number from 10 to ${DAY_MS}`, intervalMs);
+  }
+  return { intervalMs, resources: boolean('resources', resources), locate: oneOf('locate', locate, ['auto', 'none']) };
+}
+
 /** What the snapshots in a directory may come to, checked. */
 function budget({ maxFiles = MOST_FILES, maxBytes = MOST_BYTES }) {
   return {
@@ -88,7 +100,7 @@ function snapshotOptions(options = {}) {
   if (options.path !== undefined && (typeof options.path !== 'string' || options.path === '')) {
     throw invalidArg('path', 'a path', options.path);
   }
-  if (typeof summary !== 'boolean') throw invalidArg('summary', 'true or false', summary);
+  boolean('summary', summary);
   oneOf('mode', mode, ['auto', 'inline', 'clone']);
   oneOf('compress', compress, [false, 'gzip', 'zstd']);
   return {
@@ -121,7 +133,7 @@ function summaryOptions(options = {}) {
 /** What a comparison is to contain, checked. */
 function diffOptions(options = {}) {
   const { culprits = true, shallowSizes = 'file' } = { ...options };
-  if (typeof culprits !== 'boolean') throw invalidArg('culprits', 'true or false', culprits);
+  boolean('culprits', culprits);
   oneOf('shallowSizes', shallowSizes, ['file', 'devtools']);
   return { ...analysisOptions(options), settings: { culprits, shallowSizes } };
 }
@@ -183,6 +195,7 @@ function environmentOptions(env = process.env) {
     maxFiles: fromEnvironment(env, 'HEAPWARDEN_MAX_FILES', Number),
     maxBytes: fromEnvironment(env, 'HEAPWARDEN_MAX_BYTES', Number),
     allocationSites: fromEnvironment(env, 'HEAPWARDEN_ALLOCATION_SITES', Boolean),
+    listeners: onOrOff(env, 'HEAPWARDEN_LISTENERS'),
   };
 }
 
@@ -207,12 +220,22 @@ function flag(name, text) {
   return text === '1';
 }
 
+function onOrOff(env, name) {
+  const text = fromEnvironment(env, name, String);
+  return text === undefined ? undefined : oneOf(name, text, ['on', 'off']) === 'on';
+}
+
 function plainObject(name, value) {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) throw invalidArg(name, 'an object', value);
 }
 
 function number(name, value) {
   if (value !== undefined && typeof value !== 'number') throw invalidArg(name, 'a number', value);
+  return value;
+}
+
+function boolean(name, value) {
+  if (typeof value !== 'boolean') throw invalidArg(name, 'true or false', value);
   return value;
 }
 
@@ -232,6 +255,6 @@ function logger(value) {
 }
 
 module.exports = {
-  monitorOptions, exportOptions, snapshotOptions, analysisOptions, summaryOptions, diffOptions, pathOptions, allocationOptions, filePath,
-  snapshotSource, environmentOptions, triggerOptions,
+  monitorOptions, auditorOptions, exportOptions, snapshotOptions, analysisOptions, summaryOptions, diffOptions, pathOptions,
+  allocationOptions, filePath, snapshotSource, environmentOptions, triggerOptions,
 };

@@ -47,7 +47,7 @@ function register() {
       say(`heapwarden: the report could not be written: ${fromNative(error).message}`);
     }
   });
-  for (const event of ['threshold', 'recovered', 'error']) {
+  for (const event of ['threshold', 'recovered', 'listeners', 'error']) {
     monitor.on(event, (payload) => say(`heapwarden: ${alertMessage(event, payload)}`));
   }
   monitor.start();

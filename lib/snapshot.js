@@ -19,7 +19,7 @@ const {
 /**
  * Takes one snapshot of this thread's heap and gives what native code made of it, how (`mode`), and why not otherwise (`reason`).
  *
- * `product` is `file`, `summary`, `census`, `baseline`, or `growth` since the capture `since`. In a clone of the process if `mode` and
+ * `product` is `file`, `summary`, `census`, `audit`, `baseline`, or `growth` since the capture `since`. In a clone of the process if `mode` and
  * memory allow, which stops this thread for the fork alone; or inline, which stops it until V8 is through. Aborted, it rejects with the
  * signal's reason and leaves no file. With a `file` there must be space for it; with a `budget` (`{ maxFiles, maxBytes }`) the oldest of
  * our own snapshots beside it make way, and `evicted` has their paths.

@@ -78,4 +78,4 @@ function ownThreads() {
   });
 }
 
-module.exports = { MATCHED_BY, MODE, ROOT, bridgeIsOff, gc, sleep, until, run, evaluate, folder, ownThreads };
+module.exports = { MATCHED_BY, MODE, ROOT, bridgeIsOff, takenInClone, gc, sleep, until, run, evaluate, folder, ownThreads };

@@ -3,8 +3,9 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import {
-  HeapwardenError, MemoryMonitor, captureSummary, diffSnapshots, startAllocationProfile, summarizeSnapshot, writeSnapshot,
-  type AnalysisOptions, type AnalysisProgress, type ConfirmedBy, type ConstructorDelta, type ConstructorSummary, type Culprit, type LeakReport, type Logger, type MonitorEvents,
+  HeapwardenError, ListenerAuditor, MemoryMonitor, auditListeners, captureSummary, diffSnapshots, startAllocationProfile, summarizeSnapshot, writeSnapshot,
+  type FunctionCount, type HandleSummary, type ListenerAudit, type ListenerAuditorOptions, type ListenerCount, type ListenerGrowth,
+  type WaiterSummary, type AnalysisOptions, type AnalysisProgress, type ConfirmedBy, type ConstructorDelta, type ConstructorSummary, type Culprit, type LeakReport, type Logger, type MonitorEvents,
   type MonitorOptions, type Pattern, type RetainerStep, type Sample, type SnapshotDiff, type SnapshotOptions,
   type SnapshotSource, type SnapshotSummary, type SourceLocation, type ThresholdCrossing, type Verdict, type VerdictEvidence,
   type WrittenSnapshot,
@@ -44,9 +45,10 @@ monitor.on('suspect', (suspicion: Verdict) => {
 monitor.on('threshold', (crossing: ThresholdCrossing) => crossing.metric === 'rss');
 monitor.on('recovered', ({ from }) => from === 'leak');
 monitor.on('error', (error) => error.message);
+monitor.on('listeners', (growth) => growth.growthPerHour);
 // @ts-expect-error: a LeakReport has no such field
 monitor.on('leak', (report) => report.nothing);
-const names: (keyof MonitorEvents)[] = ['sample', 'suspect', 'leak', 'threshold', 'recovered', 'error'];
+const names: (keyof MonitorEvents)[] = ['sample', 'suspect', 'leak', 'threshold', 'recovered', 'listeners', 'error'];
 
 const sample: Sample = monitor.sample();
 const samples: Sample[] = monitor.report();
@@ -102,3 +104,28 @@ export async function snapshots(): Promise<void> {
 }
 
 console.log(spent, series, again, written, wrong, names, sample, samples, verdict, evidence);
+
+const auditorOptions: ListenerAuditorOptions = { intervalMs: 1000, resources: false, locate: 'none' };
+// @ts-expect-error: not one of the words
+const badAuditor: ListenerAuditorOptions = { locate: 'always' };
+const auditor: ListenerAuditor = new ListenerAuditor(auditorOptions).watch(process, 'process').watch(new AbortController().signal).start().stop();
+auditor.on('growth', (growth: ListenerGrowth) => {
+  const per: number | null = growth.growthPerHour;
+  const at: SourceLocation | null = growth.location;
+  const [first]: FunctionCount[] = growth.functions;
+  const kind: 'emitter' | 'target' | 'resource' = growth.kind;
+  return [per, at, first?.count, kind, growth.reason === 'max-listeners'];
+});
+const counts: ListenerCount[] = auditor.audit();
+const was: boolean = auditor.unwatch(process);
+const ours: ListenerAuditor = monitor.auditor;
+// @ts-expect-error: a number is no emitter
+auditor.watch(5);
+const quiet: MonitorOptions = { listeners: false };
+auditListeners({ mode: 'inline' }).then((audit: ListenerAudit) => {
+  const steps: RetainerStep[] | undefined = audit.listeners[0]?.retainerPath;
+  const handle: HandleSummary | undefined = audit.handles[0];
+  const waiter: WaiterSummary | undefined = audit.waiters[0];
+  return [steps, handle?.owner, waiter?.how, audit.resources.Timeout, audit.promises.awaited, audit.pauseMs];
+});
+export { badAuditor, counts, was, ours, quiet };

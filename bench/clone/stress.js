@@ -13,6 +13,8 @@ const fs = require('node:fs');
 const http = require('node:http');
 const os = require('node:os');
 const { parseArgs } = require('node:util');
+const v8 = require('node:v8');
+const vm = require('node:vm');
 const { Worker } = require('node:worker_threads');
 const zlib = require('node:zlib');
 const { captureSummary } = require('../..');
@@ -103,14 +105,24 @@ function killer() {
 }
 
 const quantile = (sorted, q) => sorted[Math.floor((sorted.length - 1) * q)];
-/** The resident set, as it is in the middle of two seconds: the young generation comes and goes. */
+/**
+ * The resident set without garbage, as it is in the middle of two seconds: how far the heap is filled at the moment differs by more than
+ * what is looked for.
+ */
 async function rss() {
+  collect();
   const readings = [];
   for (let n = 0; n < 20; n++) {
     await new Promise((resolve) => { setTimeout(resolve, 100); });
     readings.push(process.memoryUsage().rss / 2 ** 20);
   }
   return quantile(readings.sort((a, b) => a - b), 0.5);
+}
+
+function collect() {
+  v8.setFlagsFromString('--expose-gc');
+  const gc = vm.runInNewContext('gc');
+  for (let n = 0; n < 3; n++) gc();
 }
 
 async function main() {

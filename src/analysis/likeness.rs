@@ -12,11 +12,11 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::AtomicBool;
 
-use super::path::{is_dictionary, is_link, is_visible};
+use super::path::{generic, is_dictionary, is_link, is_visible};
 use crate::error::Result;
 use crate::graph::holding::ephemeron;
 use crate::graph::path::{Paths, Step, Ties};
-use crate::graph::{EdgeKind, EdgeName, Graph, Node, NodeKind, ROOT, check, filled};
+use crate::graph::{EdgeName, Graph, Node, NodeKind, ROOT, check, filled};
 
 /// Fewer alike than this are not looked at one by one: growth of interest is ten and more.
 const MIN_ALIKE: u32 = 4;
@@ -123,8 +123,8 @@ struct Text {
     own: u64,
     /// What it passes on to what it holds; unseen nodes pass on their owner's.
     passed: u64,
-    /// The name of the property by which it is held; 0 where it is none, or one of many.
-    via: u64,
+    /// What it is, and by which name it is held; 0 where it is one of many.
+    sign: u32,
 }
 
 /// Reads paths while they are made.
@@ -134,8 +134,13 @@ struct Reading<'g> {
     depth: Vec<u32>,
     by_node: Vec<u64>,
     passed: Vec<u64>,
-    via: Vec<u64>,
+    sign: Vec<u32>,
+    /// The nearest visible node on the path.
+    above: Vec<Node>,
 }
+
+/// After so many visible steps at most a chain repeats itself: an object, its function, the object that this keeps.
+const PERIOD: usize = 4;
 
 impl<'g> Reading<'g> {
     fn new(graph: &'g Graph) -> Result<Self> {
@@ -146,7 +151,8 @@ impl<'g> Reading<'g> {
             depth: filled(0, nodes)?,
             by_node: filled(0, nodes)?,
             passed: filled(0, nodes)?,
-            via: filled(0, nodes)?,
+            sign: filled(0, nodes)?,
+            above: filled(ROOT, nodes)?,
         })
     }
 
@@ -154,21 +160,50 @@ impl<'g> Reading<'g> {
     fn text(&mut self, node: Node, step: Step) -> Text {
         let (graph, from) = (self.graph, step.from as usize);
         let name = self.names.edge(&step);
-        let is_property = graph.edge_kind(step.from, step.edge) == EdgeKind::Property;
-        let via = if is_property { name } else { 0 };
+        let label = self.names.label(node);
+        let is_visible = is_visible(graph, node);
+        let sign = if name <= 1 { 0 } else { (mixed(name, label, 0) >> 32) as u32 | 1 };
         let same_class = graph.kind(node) == NodeKind::Object
             && graph.kind(step.from) == NodeKind::Object
             && graph.name_index(step.from) == graph.name_index(node);
-        // By the same property as the one before: `next` of `next` of `next`.
-        let repeats = via != 0 && via == self.via[from];
-        let same_list = same_class && (repeats || is_link(graph, node));
-        let own = if same_list {
+        let own = if same_class && is_link(graph, node) {
             self.by_node[from]
+        } else if let Some(before) = self.repeated(step.from, sign).filter(|_| is_visible) {
+            self.by_node[before as usize]
         } else {
-            mixed(self.passed[from], name, self.names.label(node))
+            mixed(self.passed[from], name, label)
         };
-        let passed = if is_visible(graph, node) { own } else { self.passed[from] };
-        Text { depth: self.depth[from] + 1, own, passed, via }
+        let passed = if is_visible { own } else { self.passed[from] };
+        Text { depth: self.depth[from] + 1, own, passed, sign }
+    }
+
+    /// The visible node at `from` or before it.
+    fn base(&self, from: Node) -> Node {
+        if is_visible(self.graph, from) { from } else { self.above[from as usize] }
+    }
+
+    /// The visible node, `from` or shortly before it, that is held by the same name and is the same as one that `sign` stands for, with
+    /// nothing in between but names: the link of a chain before this one. `next` of `next`, or `previous` of `close` of `previous`.
+    fn repeated(&self, from: Node, sign: u32) -> Option<Node> {
+        let mut at = self.base(from);
+        for _ in 0..PERIOD {
+            match self.sign[at as usize] {
+                0 => return None,
+                found if found == sign => return Some(at),
+                _ => at = self.above[at as usize],
+            }
+        }
+        None
+    }
+
+    /// The signs that a chain is told by, from the visible node at `from` on.
+    fn signs(&self, from: Node) -> [u32; PERIOD] {
+        let mut at = self.base(from);
+        std::array::from_fn(|_| {
+            let sign = self.sign[at as usize];
+            at = self.above[at as usize];
+            sign
+        })
     }
 
     /// Whether two steps read the same at a glance: most that meet in a node come from two objects of one class, by the same property.
@@ -185,7 +220,7 @@ impl<'g> Reading<'g> {
             && self.depth[from] == self.depth[other]
             && self.by_node[from] == self.by_node[other]
             && self.passed[from] == self.passed[other]
-            && self.via[from] == self.via[other]
+            && self.signs(a.from) == self.signs(b.from)
     }
 }
 
@@ -193,9 +228,11 @@ impl Ties for Reading<'_> {
     const MATTER: bool = true;
 
     fn settle(&mut self, node: Node, step: Step) {
-        let Text { depth, own, passed, via } = self.text(node, step);
+        let Text { depth, own, passed, sign } = self.text(node, step);
         let node = node as usize;
-        (self.depth[node], self.by_node[node], self.passed[node], self.via[node]) = (depth, own, passed, via);
+        (self.depth[node], self.by_node[node], self.passed[node], self.sign[node]) =
+            (depth, own, passed, sign);
+        self.above[node] = self.base(step.from);
     }
 
     fn prefers(&mut self, node: Node, other: Step, step: Step) -> bool {
@@ -252,7 +289,7 @@ impl<'g> Names<'g> {
             *slot = match name {
                 _ if name.bytes().all(|byte| byte.is_ascii_digit()) => 0,
                 _ if ephemeron(name).is_some() => 1,
-                _ => hashed(name) | 1,
+                _ => hashed(&generic(name)) | 1,
             };
         }
         *slot

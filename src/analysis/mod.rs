@@ -33,9 +33,12 @@ mod trees;
 pub use crate::graph::Location;
 pub use alive::Alive;
 pub use baseline::{Baseline, Growth, growth};
-pub use census::{CollectionSummary, ListenerSummary, PromiseSummary, TimerSummary};
+pub use census::{
+    Audit, CollectionSummary, FunctionCount, HandleSummary, ListenerSummary, PromiseSummary, TimerSummary,
+    WaiterSummary, Waits, audit,
+};
 pub use comparison::{Compared, comparison};
-pub use culprits::{Culprit, Pattern};
+pub use culprits::{Culprit, Holder, Pattern};
 pub use diff::{ConstructorDelta, MatchedBy, diff};
 pub use histogram::{Histogram, HistogramBuilder, HistogramRow};
 pub use node_diff::{Newer, NodeDiff, Older, OlderBuilder};

@@ -27,6 +27,12 @@ pub struct PathStep {
 pub(crate) struct Owner {
     pub node: Node,
     pub edge: String,
+    /// Whether it holds by a variable that a function has captured, rather than by a property or as an entry.
+    pub by_variable: bool,
+    /// How many steps of V8's graph lead here from where the path begins.
+    pub steps: usize,
+    /// How many of its class follow one another here.
+    pub run: usize,
 }
 
 /// Whether the program can see `node`; the rest is V8's: stores, contexts, code, hidden classes.
@@ -43,14 +49,45 @@ pub(crate) fn label(graph: &Graph, node: Node) -> String {
     match graph.kind(node) {
         NodeKind::Closure if graph.name(node).is_empty() => "(closure) <anonymous>".to_owned(),
         NodeKind::Closure => format!("(closure) {}", graph.name(node)),
-        // The global object is `global / ` with an origin, or `global (global)`, by version.
-        NodeKind::Object if graph.name(node).starts_with("global ") => "global".to_owned(),
+        NodeKind::Object if is_global(graph, node) => "global".to_owned(),
+        // The state of a function that waits: an async function, a generator, a module's top level.
+        NodeKind::Object if is_generator(graph, node) => match function_of(graph, node) {
+            Some(function) => label(graph, function),
+            None => graph.name(node).to_owned(),
+        },
+        NodeKind::Object if is_abort_signal(graph, node) => "AbortSignal".to_owned(),
         // A group of GC roots: `(Global handles)`, `(Stack roots)`.
         NodeKind::Synthetic => graph.name(node).to_owned(),
         // The three forms of text are one class to a reader.
         kind if kind.is_string() => "(string)".to_owned(),
         _ => class_name(graph, node).to_owned(),
     }
+}
+
+/// Whether `node` is the global object: `global`, with an origin or a scope after it by version.
+pub(crate) fn is_global(graph: &Graph, node: Node) -> bool {
+    let name = graph.name(node);
+    graph.kind(node) == NodeKind::Object && (name == "global" || name.starts_with("global "))
+}
+
+/// Whether `node` is what is kept of a function that has been left to be gone on with.
+pub(crate) fn is_generator(graph: &Graph, node: Node) -> bool {
+    graph.kind(node) == NodeKind::Object
+        && matches!(
+            graph.name(node),
+            "Generator" | "AsyncGenerator" | "AsyncFunction" | "AsyncGeneratorFunction"
+        )
+        && graph.child_named(node, "parameters_and_registers").is_some()
+}
+
+/// The function whose state `node` is.
+fn function_of(graph: &Graph, node: Node) -> Option<Node> {
+    graph.child_named(node, "function").filter(|&function| graph.kind(function) == NodeKind::Closure)
+}
+
+/// Whether `node` is an AbortSignal: Node makes it of an EventTarget, whose name V8 then tells.
+fn is_abort_signal(graph: &Graph, node: Node) -> bool {
+    graph.name(node) == "EventTarget" && graph.child_named(node, "<symbol kAborted>").is_some()
 }
 
 /// Whether objects of `class` hold entries rather than fields.
@@ -75,7 +112,7 @@ pub(crate) fn collapsed<'p>(
                 && (is_link(graph, first) || (next.edge == edge && !edge.starts_with('[')))
         };
         while let Some(next) = all.next_if(is_run) {
-            owner.node = next.node;
+            (owner.node, owner.steps, owner.run) = (next.node, next.steps, owner.run + 1);
         }
         Some(owner)
     })
@@ -89,7 +126,7 @@ pub(crate) fn is_link(graph: &Graph, node: Node) -> bool {
 
 /// The owners on the way from `node` outwards, nearest first, without V8's own steps and without the root.
 pub(crate) fn owners<'p>(graph: &'p Graph, paths: &'p Paths, node: Node) -> impl Iterator<Item = Owner> + 'p {
-    let mut steps = paths.from(node);
+    let mut steps = paths.from(node).zip(1..);
     let mut from_store = graph.kind(node) == NodeKind::Array;
     std::iter::from_fn(move || {
         // The name by which an unseen step holds what came before: a variable, or a slot of a store.
@@ -97,7 +134,7 @@ pub(crate) fn owners<'p>(graph: &'p Graph, paths: &'p Paths, node: Node) -> impl
         let mut stored = std::mem::take(&mut from_store);
         let mut cell = None;
         loop {
-            let step = steps.next()?;
+            let (step, count) = steps.next()?;
             if step.from == ROOT {
                 return None;
             }
@@ -119,13 +156,14 @@ pub(crate) fn owners<'p>(graph: &'p Graph, paths: &'p Paths, node: Node) -> impl
                 continue;
             }
             let class = class_name(graph, step.from);
+            let by_variable = variable.is_some();
             let edge = match (variable, stored) {
                 (Some(variable), _) => variable,
                 (None, true) if is_keyed(class) => "[[Entries]]".to_owned(),
                 (None, true) => "[n]".to_owned(),
                 (None, false) => edge_label(graph, step.from, step.edge),
             };
-            return Some(Owner { node: step.from, edge });
+            return Some(Owner { node: step.from, edge, by_variable, steps: count, run: 1 });
         }
     })
 }
@@ -165,14 +203,23 @@ fn edge_label(graph: &Graph, from: Node, edge: Edge) -> String {
     }
 }
 
+/// A name with its numbers taken out: `job_17` and `job_18` are one kind of name.
+pub(crate) fn generic(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '0'..='9' if text.ends_with('#') => {}
+            '0'..='9' => text.push('#'),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
 /// `owner` as it is reported.
 pub(crate) fn reported(graph: &Graph, owner: &Owner) -> PathStep {
-    // A module's top level and an async function are generators, with the place of their function.
-    let is_function = match graph.kind(owner.node) {
-        NodeKind::Closure => true,
-        NodeKind::Object => matches!(graph.name(owner.node), "Generator" | "AsyncGenerator"),
-        _ => false,
-    };
+    // A generator has the place of its function.
+    let is_function = graph.kind(owner.node) == NodeKind::Closure || is_generator(graph, owner.node);
     let location = if is_function { graph.location(owner.node) } else { None };
     PathStep { name: label(graph, owner.node), edge: owner.edge.clone(), location }
 }

@@ -31,6 +31,12 @@ impl Location {
     pub fn is_user_code(&self) -> bool {
         is_user_file(&self.file)
     }
+
+    /// Whether this is in the service's own files: neither Node's nor those of an installed package.
+    pub fn is_program(&self) -> bool {
+        let is_installed = self.file.split(['/', '\\']).any(|part| part == "node_modules");
+        self.is_user_code() && !is_installed
+    }
 }
 
 /// Whether `file` is part of the service: not Node's own (`node:` and, in bundled tools, `internal/`), not nameless.

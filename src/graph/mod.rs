@@ -456,6 +456,12 @@ impl Graph {
         self.places.by_node()
     }
 
+    /// The number of the place where `node` is written, if it is written anywhere: a binary search.
+    pub(crate) fn place_number(&self, node: Node) -> Option<u32> {
+        let placed = self.placed_nodes();
+        placed.binary_search_by_key(&node, |&(node, _)| node).ok().map(|slot| placed[slot].1)
+    }
+
     /// The place that has this number.
     pub(crate) fn place(&self, number: u32) -> location::Place {
         self.places.place(number)

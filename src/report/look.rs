@@ -75,6 +75,7 @@ mod tests {
             count_delta: 7,
             size_delta: 70,
             retained_size_delta: 700,
+            holder: None,
             retainer_path: path(&[("cache", "global")]),
             location: None,
             advice: String::new(),

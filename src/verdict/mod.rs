@@ -26,6 +26,7 @@
 //! is sampled each second is judged in minutes, with the patience of minutes.
 
 mod confirm;
+mod counts;
 mod demands;
 mod detector;
 mod fit;
@@ -38,6 +39,7 @@ mod weight;
 mod window;
 
 pub use confirm::{Answer, Confirmation, ConfirmedBy, Group, LEAST_LOOKS, Look, MOST_GROUPS, MOST_LOOKS};
+pub use counts::{CountGrowth, CountJudge};
 pub use detector::{Detector, FloorDetector};
 
 use serde::{Deserialize, Serialize};

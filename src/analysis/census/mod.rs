@@ -2,24 +2,34 @@
 //!
 //! Found by structure: an emitter is what has `_events`, whatever its class is called.
 
+mod audit;
 mod collections;
+mod functions;
+mod handles;
 mod listeners;
 mod promises;
 mod timers;
+mod waiters;
 
+pub use audit::{Audit, audit};
 pub use collections::CollectionSummary;
 pub(crate) use collections::collections;
+pub use functions::FunctionCount;
+pub use handles::HandleSummary;
+pub(crate) use handles::handles;
 pub use listeners::ListenerSummary;
 pub(crate) use listeners::listeners;
 pub use promises::PromiseSummary;
 pub(crate) use promises::promises;
 pub use timers::TimerSummary;
 pub(crate) use timers::timers;
+pub(crate) use waiters::waiters;
+pub use waiters::{WaiterSummary, Waits};
 
 use crate::graph::{EdgeKind, Graph, Node, NodeKind};
 
 /// A reader looks at the first few rows.
-const MAX_ROWS: usize = 50;
+pub(crate) const MAX_ROWS: usize = 50;
 
 /// The objects that have a property of one of these names, in order.
 ///

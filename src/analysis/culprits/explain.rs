@@ -1,14 +1,21 @@
 //! From a group of new nodes to the class that is growing.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 use super::region::Region;
-use super::{Label, label_of};
-use crate::analysis::path::is_link;
+use super::{Label, is_program_class, label_of};
+use crate::analysis::path::{is_generator, is_link};
 use crate::graph::{Graph, Node, NodeKind};
 
 /// Fewer than this of a class are no growth.
 pub(crate) const MIN_COUNT: usize = 10;
+
+/// More heads of chains than this are not looked into, the smallest left out.
+const MOST_TOPS: usize = 64;
+
+/// One part in so many of what functions keep makes the class that it is of more telling than the function.
+const MUCH: u64 = 5;
 
 /// What grows: instances of one class in one place.
 #[derive(Debug, Clone)]
@@ -20,27 +27,50 @@ pub(crate) struct Unit {
     pub chain: bool,
 }
 
-/// What grows in `tops`, nodes of one class in one holder.
+/// What grows in `tops`, nodes of one class in one holder, of which there are `grown` more than before.
 ///
-/// Where there are many, they are what grows, unless they are Node's own wrappers around something of the program's. Where there
-/// are few, what grows is inside: a collection that was made after the first snapshot, or a chain of which only the head is seen.
-pub(crate) fn explain(graph: &Graph, region: &Region, tops: &[Node]) -> Unit {
+/// Where there are many more, they are what grows, unless they are Node's own wrappers around something of the program's. Where there are
+/// few, or as many as before, what grows is inside: a collection that was made after the first snapshot, or a chain of which only the head
+/// is seen.
+pub(crate) fn explain(graph: &Graph, region: &Region, tops: &[Node], grown: u64) -> Unit {
     let unit = Unit { nodes: tops.to_vec(), retained: total(region, tops), chain: false };
-    if tops.len() >= MIN_COUNT {
-        return unwrap(graph, region, &unit).or_else(|| nested(graph, region, &unit)).unwrap_or(unit);
+    if tops.len() >= MIN_COUNT && grown * 2 >= tops.len() as u64 {
+        return unwrap(graph, region, &unit)
+            .or_else(|| nested(graph, region, &unit))
+            .or_else(|| behind(graph, region, &unit))
+            .unwrap_or(unit);
     }
-    let Some(&largest) = tops.iter().max_by_key(|&&node| region.size(node)) else { return unit };
-    inside(graph, region, largest).filter(|inner| inner.retained * 2 >= unit.retained).unwrap_or(unit)
+    inside_all(graph, region, tops).filter(|inner| inner.retained * 2 >= unit.retained).unwrap_or(unit)
+}
+
+/// What is inside the largest of `tops`, with the same of the others.
+fn inside_all(graph: &Graph, region: &Region, tops: &[Node]) -> Option<Unit> {
+    let mut tops = tops.to_vec();
+    tops.sort_unstable_by_key(|&top| (Reverse(region.size(top)), top));
+    let mut units = tops.iter().take(MOST_TOPS).filter_map(|&top| inside(graph, region, top));
+    let mut all = units.next()?;
+    let label = |unit: &Unit| unit.nodes.first().map(|&node| label_of(graph, node));
+    let of_all = label(&all);
+    for unit in units.filter(|unit| label(unit) == of_all) {
+        all.retained = all.retained.saturating_add(unit.retained);
+        all.nodes.extend(unit.nodes);
+    }
+    Some(all)
 }
 
 fn total(region: &Region, nodes: &[Node]) -> u64 {
     nodes.iter().fold(0, |sum: u64, &node| sum.saturating_add(region.size(node)))
 }
 
-/// The class that keeps most among the children of `nodes`.
-fn heaviest(graph: &Graph, region: &Region, nodes: &[Node]) -> Option<Unit> {
+/// The class that keeps most among the children of `nodes` that count.
+pub(crate) fn heaviest(
+    graph: &Graph,
+    region: &Region,
+    nodes: &[Node],
+    counts: impl Fn(Node) -> bool,
+) -> Option<Unit> {
     let mut groups: HashMap<Label, (u64, Vec<Node>)> = HashMap::new();
-    for child in nodes.iter().flat_map(|&node| region.children(node)) {
+    for child in nodes.iter().flat_map(|&node| region.children(node)).filter(|&child| counts(child)) {
         let (size, group) = groups.entry(label_of(graph, child)).or_default();
         *size = size.saturating_add(region.size(child));
         group.push(child);
@@ -66,7 +96,7 @@ fn inside(graph: &Graph, region: &Region, top: Node) -> Option<Unit> {
         let is_chain =
             longest.and_then(|label| walked.get(&label)).is_some_and(|nodes| nodes.len() >= MIN_COUNT);
         if !is_chain
-            && let Some(group) = heaviest(graph, region, &[at])
+            && let Some(group) = heaviest(graph, region, &[at], |_| true)
             && group.nodes.len() >= MIN_COUNT
             && group.retained * 2 >= region.size(at)
         {
@@ -89,7 +119,26 @@ fn inside(graph: &Graph, region: &Region, top: Node) -> Option<Unit> {
         at = child;
     }
     let nodes = walked.remove(&longest?)?;
-    (nodes.len() >= MIN_COUNT).then(|| Unit { retained: region.size(top), nodes, chain: true })
+    if nodes.len() < MIN_COUNT {
+        return None;
+    }
+    let chain = Unit { retained: region.size(top), nodes, chain: true };
+    Some(carried(graph, region, &chain).unwrap_or(chain))
+}
+
+/// What the links of a list of Node's own carry: the functions that listen to an event target.
+fn carried(graph: &Graph, region: &Region, chain: &Unit) -> Option<Unit> {
+    let first = *chain.nodes.first()?;
+    if graph.kind(first) != NodeKind::Object || graph.location(first).is_none_or(|place| place.is_user_code())
+    {
+        return None;
+    }
+    let links: HashSet<Node> = chain.nodes.iter().copied().collect();
+    let carried = heaviest(graph, region, &chain.nodes, |node| !links.contains(&node))?;
+    let is_theirs = carried.nodes.first().is_some_and(|&node| is_user(graph, node));
+    let carried = (is_theirs && carried.nodes.len() * 2 >= chain.nodes.len()).then_some(carried)?;
+    let carried = Unit { retained: chain.retained, ..carried };
+    Some(behind(graph, region, &carried).unwrap_or(carried))
 }
 
 /// A tree of one class, of which only the topmost are tops. Plain objects and arrays nest without being one.
@@ -113,27 +162,46 @@ fn nested(graph: &Graph, region: &Region, unit: &Unit) -> Option<Unit> {
 /// What Node's own objects are wrapped around: the program's function in a timer, the program's class in that function.
 fn unwrap(graph: &Graph, region: &Region, unit: &Unit) -> Option<Unit> {
     let first = *unit.nodes.first()?;
+    if let Some(wrapped) = wrapped(graph, unit) {
+        return Some(behind(graph, region, &wrapped).unwrap_or(wrapped));
+    }
     if graph.location(first).is_none_or(|place| place.is_user_code()) {
         return None;
     }
-    let inner = heaviest(graph, region, &unit.nodes)?;
+    let inner = heaviest(graph, region, &unit.nodes, |_| true)?;
     let sample = *inner.nodes.first()?;
     if inner.retained * 2 < unit.retained || inner.nodes.len() < MIN_COUNT || !is_user(graph, sample) {
         return None;
     }
-    if graph.kind(sample) != NodeKind::Closure {
-        return Some(inner);
+    Some(behind(graph, region, &inner).unwrap_or(inner))
+}
+
+/// The listeners in what Node wraps around those that are to be called once: a bound function, with the listener as a property.
+fn wrapped(graph: &Graph, unit: &Unit) -> Option<Unit> {
+    let is_function = |node: Node| graph.kind(node) == NodeKind::Closure;
+    let listener = |&node: &Node| {
+        let is_bound = is_function(node) && !is_user(graph, node);
+        is_bound.then(|| graph.child_named(node, "listener")).flatten().filter(|&inner| is_function(inner))
+    };
+    let nodes: Vec<Node> = unit.nodes.iter().map_while(listener).collect();
+    let is_all = nodes.len() == unit.nodes.len();
+    let mut distinct = nodes.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    // One function that is added again and again is told by its wrappers: of itself there is one.
+    (is_all && distinct.len() == nodes.len()).then_some(Unit { nodes, ..*unit })
+}
+
+/// The objects of the program's class that functions are there for: a listener that calls a method of its own Session.
+fn behind(graph: &Graph, region: &Region, unit: &Unit) -> Option<Unit> {
+    let first = *unit.nodes.first()?;
+    if graph.kind(first) != NodeKind::Closure && !is_generator(graph, first) {
+        return None;
     }
-    let held = heaviest(graph, region, &inner.nodes);
-    let held = held.filter(|held| {
-        held.retained * 2 >= inner.retained
-            && held.nodes.len() >= MIN_COUNT
-            && held
-                .nodes
-                .first()
-                .is_some_and(|&node| graph.kind(node) == NodeKind::Object && is_user(graph, node))
-    });
-    Some(held.unwrap_or(inner))
+    let held = heaviest(graph, region, &unit.nodes, |node| is_program_class(graph, node))?;
+    let is_much = held.retained.saturating_mul(MUCH) >= unit.retained;
+    let is_each = held.nodes.len() >= MIN_COUNT && held.nodes.len() * 2 >= unit.nodes.len();
+    (is_much && is_each).then_some(Unit { retained: unit.retained, ..held })
 }
 
 fn is_user(graph: &Graph, node: Node) -> bool {

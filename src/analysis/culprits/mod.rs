@@ -11,9 +11,17 @@
 //! Dominators say what belongs to what, paths say by whose fault: a Session that two old collections hold is dominated by neither,
 //! and still has a path through one of them.
 
+mod advice;
 mod explain;
+mod finding;
+mod holder;
 mod net;
+mod pattern;
+mod place;
+mod pool;
+mod refine;
 mod region;
+mod scene;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -21,16 +29,16 @@ use std::sync::atomic::AtomicBool;
 use serde::{Deserialize, Serialize};
 
 use super::class::{Classes, Total, class_name};
-use super::diff::signed;
-use super::path::{
-    Owner, PathStep, collapsed, is_dictionary, is_keyed, is_link, is_visible, label, owners, reported,
-};
+use super::path::{Owner, PathStep, collapsed, generic, is_dictionary, is_keyed, is_link, owners};
 use super::trees::Trees;
 use crate::error::Result;
 use crate::graph::path::Paths;
 use crate::graph::{Graph, Location, Node, NodeKind, check};
-use explain::{MIN_COUNT, Unit, explain};
+use explain::explain;
+use finding::{Finding, folded};
+pub use holder::Holder;
 use net::Net;
+pub use pattern::Pattern;
 use region::{Holders, Region};
 
 /// Few but large: so many bytes are worth a finding whatever the count.
@@ -53,26 +61,6 @@ const LIKE_STEPS: usize = 8;
 const LIKE_OWNERS: usize = 1_000_000;
 const LEAST_OWNERS: usize = 128;
 
-/// By what mechanism memory is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Pattern {
-    /// A Map, Set, array or dictionary that is filled and never emptied.
-    Collection,
-    /// None that is known.
-    Unknown,
-}
-
-impl Pattern {
-    /// The name that reports use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Collection => "collection",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
 /// A cause of growth.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -87,9 +75,13 @@ pub struct Culprit {
     pub size_delta: i64,
     /// The bytes that would be freed with them.
     pub retained_size_delta: i64,
+    /// What they pile up in; nothing where they have no owner in common.
+    #[serde(default)]
+    pub holder: Option<Holder>,
     /// From one of them outwards to the root.
     pub retainer_path: Vec<PathStep>,
-    /// The constructor, if it is the program's; else the nearest function of the program on the path.
+    /// Of listeners and timers, the function that is called; else the constructor, if it is the program's; else the nearest function or
+    /// constructor of the program on the path.
     pub location: Option<Location>,
     /// What to do, in one sentence.
     pub advice: String,
@@ -129,6 +121,7 @@ pub(crate) fn culprits(
     let paths = &trees.paths;
     check(cancel)?;
     let net = Net::of(graph, classes, before.totals);
+    let ground = Ground { graph, region: &region, paths, net: &net };
     let mut findings: Vec<Finding> = Vec::new();
     for group in groups(graph, &region, paths)? {
         check(cancel)?;
@@ -137,31 +130,32 @@ pub(crate) fn culprits(
         {
             continue;
         }
-        let unit = explain(graph, &region, &group.tops);
-        if let Some(finding) = Finding::of(graph, paths, &net, group.holder, &unit) {
-            findings.push(finding);
-        }
+        let grown = group.tops.first().map_or(0, |&top| net.count(top));
+        findings.extend(Finding::of(ground, explain(graph, &region, &group.tops, grown)));
     }
-    let mut holders = Holders::new(graph)?;
-    for store in region.stores(graph, MIN_BYTES) {
-        let holder = holders.of(&region, paths, store);
-        findings.extend(Finding::of_store(graph, &net, holder, store));
-    }
-    findings.sort_by(|a, b| (b.retained, a.sample).cmp(&(a.retained, b.sample)));
-    let mut holders: Vec<Node> = Vec::new();
-    findings.retain(|finding| {
-        // The keys of a Map beside its values are the same cause, and so is the table for both.
-        let is_side = finding.count >= MIN_COUNT as u64 || !is_visible(graph, finding.sample);
-        let repeated = is_side && holders.contains(&finding.holder) && !is_user_class(graph, finding.sample);
-        holders.push(finding.holder);
-        !repeated
-    });
+    findings.extend(region.stores(graph, MIN_BYTES).filter_map(|store| Finding::of_store(ground, store)));
+    let mut findings = folded(ground, findings);
     findings.truncate(MAX_CULPRITS);
-    Ok(findings.iter().map(|finding| finding.report(graph, &region, paths)).collect())
+    Ok(findings.iter().map(|finding| finding.report(ground)).collect())
 }
 
-fn is_user_class(graph: &Graph, node: Node) -> bool {
+/// What all findings are made from.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    pub graph: &'a Graph,
+    pub region: &'a Region,
+    pub paths: &'a Paths,
+    pub net: &'a Net<'a>,
+}
+
+/// Whether `node` is of a class that is written in JavaScript outside of Node.
+pub(crate) fn is_user_class(graph: &Graph, node: Node) -> bool {
     graph.kind(node) == NodeKind::Object && graph.location(node).is_some_and(|place| place.is_user_code())
+}
+
+/// Whether `node` is of a class of the program itself.
+pub(crate) fn is_program_class(graph: &Graph, node: Node) -> bool {
+    graph.kind(node) == NodeKind::Object && graph.location(node).is_some_and(|place| place.is_program())
 }
 
 /// New nodes of one class in one holder, or in holders that are alike.
@@ -208,7 +202,7 @@ fn likeness(graph: &Graph, paths: &Paths, node: Node, budget: &mut usize) -> Str
         let edge = match &*owner.edge {
             _ if list => "",
             _ if is_dictionary(graph, owner.node) => "[key]",
-            edge => edge,
+            edge => &generic(edge),
         };
         list = is_link(graph, owner.node);
         text += &format!("{}\u{0}{edge}\u{0}", class_name(graph, owner.node));
@@ -216,121 +210,7 @@ fn likeness(graph: &Graph, paths: &Paths, node: Node, budget: &mut usize) -> Str
     text
 }
 
-/// A unit of growth that is worth telling.
-struct Finding {
-    sample: Node,
-    holder: Node,
-    count: u64,
-    size: u64,
-    retained: u64,
-    chain: bool,
-}
-
-impl Finding {
-    fn of(graph: &Graph, paths: &Paths, net: &Net<'_>, holder: Node, unit: &Unit) -> Option<Self> {
-        let sample = if unit.chain { *unit.nodes.first()? } else { nearest(paths, &unit.nodes)? };
-        let found = unit.nodes.len() as u64;
-        let count = found.min(net.count(sample));
-        let enough =
-            (count >= MIN_COUNT as u64 && unit.retained >= NOISE_BYTES) || unit.retained >= MIN_BYTES;
-        if count == 0 || !enough {
-            return None;
-        }
-        let size = unit.nodes.iter().fold(0, |sum: u64, &node| sum.saturating_add(graph.self_size(node)));
-        // Where some only took the place of others, the growth is their share.
-        let share = |bytes: u64| (u128::from(bytes) * u128::from(count) / u128::from(found)) as u64;
-        Some(Self {
-            sample,
-            holder,
-            count,
-            size: share(size),
-            retained: share(unit.retained),
-            chain: unit.chain,
-        })
-    }
-
-    /// A store that has grown: the new one less the old one that it took the place of.
-    fn of_store(graph: &Graph, net: &Net<'_>, holder: Node, store: Node) -> Option<Self> {
-        let size = graph.self_size(store);
-        let grown = size.min(net.size(store));
-        (grown >= MIN_BYTES / 2).then_some(Self {
-            sample: store,
-            holder,
-            count: 1,
-            size: grown,
-            retained: grown,
-            chain: false,
-        })
-    }
-
-    fn report(&self, graph: &Graph, region: &Region, paths: &Paths) -> Culprit {
-        let mut path: Vec<Owner> = collapsed(graph, owners(graph, paths, self.sample)).collect();
-        let collection = path
-            .iter()
-            .find(|owner| !region.is_added(owner.node) || is_collection(graph, owner.node))
-            .filter(|owner| !self.chain && is_collection(graph, owner.node))
-            .map(|owner| (label(graph, owner.node), owner.node));
-        if let Some(first) = path.first_mut()
-            && self.count >= MIN_COUNT as u64
-            && is_dictionary(graph, first.node)
-        {
-            first.edge = "[key]".to_owned();
-        }
-        let mut steps: Vec<PathStep> = path.iter().map(|owner| reported(graph, owner)).collect();
-        if steps.len() > MAX_STEPS {
-            let skipped = steps.len() - MAX_STEPS;
-            let gap = PathStep { name: format!("({skipped} more)"), edge: String::new(), location: None };
-            steps.splice(MAX_STEPS / 2..MAX_STEPS / 2 + skipped, [gap]);
-        }
-        let is_user = |place: &Location| place.is_user_code();
-        let location = graph
-            .location(self.sample)
-            .filter(is_user)
-            .or_else(|| steps.iter().filter_map(|step| step.location.clone()).find(is_user));
-        let name = label(graph, self.sample);
-        let advice = advice(&name, collection.as_ref().map(|(name, _)| name.as_str()), self.chain, &steps);
-        Culprit {
-            constructor_name: name,
-            pattern: if collection.is_some() { Pattern::Collection } else { Pattern::Unknown },
-            count_delta: signed(self.count),
-            size_delta: signed(self.size),
-            retained_size_delta: signed(self.retained),
-            retainer_path: steps,
-            location,
-            advice,
-        }
-    }
-}
-
-/// The node with the shortest path, of some spread over all.
-fn nearest(paths: &Paths, nodes: &[Node]) -> Option<Node> {
-    const TRIED: usize = 64;
-    const FAR: usize = 1000;
-    let step = (nodes.len() / TRIED).max(1);
-    let tried = nodes.iter().step_by(step).chain(nodes.last());
-    tried.copied().min_by_key(|&node| (paths.from(node).take(FAR).count(), node))
-}
-
 fn is_collection(graph: &Graph, node: Node) -> bool {
     let class = class_name(graph, node);
     is_keyed(class) || class == "Array" || is_dictionary(graph, node)
-}
-
-fn advice(name: &str, collection: Option<&str>, chain: bool, steps: &[PathStep]) -> String {
-    // The first name a programmer gave: a variable or a property.
-    let of_v8 =
-        |edge: &str| matches!(edge, "" | "context" | "reactions_or_result") || edge.starts_with(['[', '<']);
-    // Past the first function the names are those of its callers.
-    let near = steps.iter().position(|step| step.location.is_some()).map_or(steps.len(), |at| at + 1);
-    let held_by = steps[..near].iter().map(|step| step.edge.as_str()).find(|edge| !of_v8(edge));
-    let place = held_by.map_or(String::new(), |edge| format!(" `{edge}`"));
-    match (chain, collection) {
-        (true, _) => {
-            format!("Each {name} holds the one before it: cut the reference that links them{place}.")
-        }
-        (false, Some(class)) => {
-            format!("Remove each {name} from the {class}{place} when it is done, or bound its size.")
-        }
-        (false, None) => format!("Release each {name}{place} when it is done."),
-    }
 }

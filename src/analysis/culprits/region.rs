@@ -59,10 +59,6 @@ impl Region {
         Ok(region)
     }
 
-    pub fn is_added(&self, node: Node) -> bool {
-        self.added[node as usize]
-    }
-
     /// New bytes that would be freed with `node`.
     pub fn size(&self, node: Node) -> u64 {
         self.size[node as usize]

@@ -103,7 +103,7 @@ pub struct CloneAttempt {
 
 #[napi]
 impl NativeCapture {
-    /// A capture into the file at `path`, if any. `product` is `file`, `summary`, `census`, `baseline`, or `growth`, which needs the
+    /// A capture into the file at `path`, if any. `product` is `file`, `summary`, `census`, `audit`, `baseline`, or `growth`, which needs the
     /// capture that took the baseline. `compression` of the file is `gzip`, `zstd` or nothing.
     #[napi(constructor, catch_unwind)]
     pub fn new(
@@ -116,12 +116,13 @@ impl NativeCapture {
             ("file", _) => Product::File,
             ("summary", _) => Product::Summary,
             ("census", _) => Product::Census,
+            ("audit", _) => Product::Audit,
             ("baseline", _) => Product::Baseline,
             ("growth", Some(baseline)) => Product::Growth(baseline),
             (other, _) => {
                 let kind = ErrorKind::InvalidArg {
                     name: "product",
-                    expected: "file, summary, census, baseline, or growth with a baseline".into(),
+                    expected: "file, summary, census, audit, baseline, or growth with a baseline".into(),
                     found: other.into(),
                 };
                 return Err(to_napi(&kind.into()));

@@ -8,6 +8,7 @@ mod background;
 mod bridge;
 mod capture;
 mod clone;
+mod counts;
 mod inlet;
 mod job;
 mod monitor;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::analysis::{self, Alive, Baseline, Growth, SnapshotSummary, SummaryOptions};
+use crate::analysis::{self, Alive, Audit, Baseline, Growth, SnapshotSummary, SummaryOptions};
 use crate::capture::Captured;
 use crate::control::Control;
 use crate::error::{Error, ErrorKind, Result};
@@ -26,6 +26,8 @@ pub enum Product {
     /// Objects by constructor.
     Census,
     Summary,
+    /// Listeners, timers, handles and promises.
+    Audit,
     Baseline,
     Growth(Arc<Baseline>),
 }
@@ -60,6 +62,8 @@ struct Outcome {
     constructors: Option<Vec<Counted>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<SnapshotSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<Audit>,
     #[serde(skip_serializing_if = "Option::is_none")]
     growth: Option<Growth>,
     /// Why the growth does not go by object ids.
@@ -113,6 +117,7 @@ fn fill(
         Product::Summary => {
             outcome.summary = Some(analysis::summarize(graph, SummaryOptions::default(), control)?)
         }
+        Product::Audit => outcome.audit = Some(analysis::audit(graph, control)?),
         Product::Baseline => {
             let baseline = Arc::new(Baseline::of(&graph, cancel)?);
             outcome.constructors = Some(counted(&graph));

@@ -1,0 +1,185 @@
+//! A unit of growth that is worth telling, and how several become one.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use super::advice::advice;
+use super::explain::{MIN_COUNT, Unit};
+use super::holder::Holder;
+use super::pattern::recognise;
+use super::place::place;
+use super::refine::refined;
+use super::scene::Scene;
+use super::{Culprit, Ground, MAX_STEPS, MIN_BYTES, NOISE_BYTES, is_program_class};
+use crate::analysis::diff::signed;
+use crate::analysis::path::{
+    Owner, PathStep, collapsed, is_dictionary, is_global, is_visible, label, owners, reported,
+};
+use crate::graph::path::Paths;
+use crate::graph::{Graph, Node, NodeKind};
+
+/// A unit of growth that is worth telling.
+pub(crate) struct Finding {
+    pub sample: Node,
+    pub count: u64,
+    size: u64,
+    pub retained: u64,
+    pub unit: Unit,
+    /// What the units meet in, and who holds that.
+    meet: Option<(Node, Option<Node>)>,
+    /// The owners of the sample.
+    owners: Vec<Node>,
+}
+
+impl Finding {
+    /// The finding that `unit` is, if it is one.
+    pub fn of(ground: Ground<'_>, unit: Unit) -> Option<Self> {
+        Self::measured(ground, &unit)?;
+        let sample = sample(ground.paths, &unit)?;
+        let (unit, sample) = refined(ground, unit, sample);
+        let (count, size, retained) = Self::measured(ground, &unit)?;
+        Some(Self::placed(ground, unit, sample, (count, size, retained)))
+    }
+
+    /// How many there are more, and their bytes, their own and all; nothing where that is too little to speak of.
+    fn measured(ground: Ground<'_>, unit: &Unit) -> Option<(u64, u64, u64)> {
+        let found = unit.nodes.len() as u64;
+        let count = found.min(ground.net.count(*unit.nodes.first()?));
+        let enough =
+            (count >= MIN_COUNT as u64 && unit.retained >= NOISE_BYTES) || unit.retained >= MIN_BYTES;
+        if count == 0 || !enough {
+            return None;
+        }
+        let sizes = unit.nodes.iter().map(|&node| ground.graph.self_size(node));
+        let size = sizes.fold(0, |sum: u64, size| sum.saturating_add(size));
+        // Where some only took the place of others, the growth is their share.
+        let share = |bytes: u64| (u128::from(bytes) * u128::from(count) / u128::from(found)) as u64;
+        Some((count, share(size), share(unit.retained)))
+    }
+
+    /// A store that has grown: the new one less the old one that it took the place of.
+    pub fn of_store(ground: Ground<'_>, store: Node) -> Option<Self> {
+        let size = ground.graph.self_size(store);
+        let grown = size.min(ground.net.size(store));
+        let unit = Unit { nodes: vec![store], retained: grown, chain: false };
+        (grown >= MIN_BYTES / 2).then(|| Self::placed(ground, unit, store, (1, grown, grown)))
+    }
+
+    fn placed(
+        ground: Ground<'_>,
+        unit: Unit,
+        sample: Node,
+        (count, size, retained): (u64, u64, u64),
+    ) -> Self {
+        let scene = Scene::of(ground, &unit, sample);
+        let meet = scene.meet.map(|at| (scene.path[at].node, scene.path.get(at + 1).map(|owner| owner.node)));
+        let meet = meet.or_else(|| scene.path.first().map(|owner| (owner.node, None)));
+        let owners = scene.path.iter().map(|owner| owner.node).collect();
+        Self { sample, count, size, retained, meet, owners, unit }
+    }
+
+    /// What is told of it.
+    pub fn report(&self, ground: Ground<'_>) -> Culprit {
+        let graph = ground.graph;
+        let scene = Scene::of(ground, &self.unit, self.sample);
+        let recognised = recognise(&scene);
+        let holder = Holder::of(&scene, &recognised);
+        let mut path = scene.path.clone();
+        if let Some(pool) = recognised.pool {
+            path = through(graph, ground.paths, pool, &path);
+        }
+        if let Some(first) = path.first_mut()
+            && self.count >= MIN_COUNT as u64
+            && (is_dictionary(graph, first.node) || is_global(graph, first.node))
+        {
+            first.edge = "[key]".to_owned();
+        }
+        let mut steps: Vec<PathStep> = path.iter().map(|owner| reported(graph, owner)).collect();
+        if steps.len() > MAX_STEPS {
+            let skipped = steps.len() - MAX_STEPS;
+            let gap = PathStep { name: format!("({skipped} more)"), edge: String::new(), location: None };
+            steps.splice(MAX_STEPS / 2..MAX_STEPS / 2 + skipped, [gap]);
+        }
+        let location = place(&scene, recognised.pattern, holder.as_ref(), &path);
+        let name = label(graph, self.sample);
+        let advice = advice(&scene, &name, recognised.pattern, holder.as_ref(), &steps);
+        Culprit {
+            constructor_name: name,
+            pattern: recognised.pattern,
+            count_delta: signed(self.count),
+            size_delta: signed(self.size),
+            retained_size_delta: signed(self.retained),
+            holder,
+            retainer_path: steps,
+            location,
+            advice,
+        }
+    }
+}
+
+/// The findings, largest first, of which each is a cause of its own.
+pub(crate) fn folded(ground: Ground<'_>, mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by_key(|finding| (Reverse(finding.retained), finding.sample));
+    let mut causes: Vec<(Finding, HashSet<Node>)> = Vec::new();
+    for finding in findings {
+        let is_same = |(cause, units): &(Finding, HashSet<Node>)| {
+            cause.unit.nodes.len() > 1
+                && finding.unit.nodes.iter().filter(|unit| units.contains(unit)).count() * 2
+                    > finding.unit.nodes.len()
+        };
+        if let Some((cause, _)) = causes.iter_mut().find(|cause| is_same(cause)) {
+            // The same units, by what else they keep alive.
+            cause.retained = cause.retained.saturating_add(finding.retained);
+            continue;
+        }
+        if causes.iter().any(|(cause, units)| is_part(ground.graph, &finding, cause, units)) {
+            continue;
+        }
+        let units = finding.unit.nodes.iter().copied().collect();
+        causes.push((finding, units));
+    }
+    let mut findings: Vec<Finding> = causes.into_iter().map(|(finding, _)| finding).collect();
+    findings.sort_by_key(|finding| (Reverse(finding.retained), finding.sample));
+    findings
+}
+
+/// Whether `finding` only is what comes with `cause`: held by one of its units, or the keys of a Map beside its values, or one of several
+/// arrays of one cache.
+fn is_part(graph: &Graph, finding: &Finding, cause: &Finding, units: &HashSet<Node>) -> bool {
+    if finding.owners.iter().any(|owner| units.contains(owner)) {
+        return true;
+    }
+    let is_side = finding.count >= MIN_COUNT as u64 || !is_visible(graph, finding.sample);
+    if !is_side || is_program_class(graph, finding.sample) {
+        return false;
+    }
+    let is_thing = |node: Node| graph.kind(node) == NodeKind::Object && !is_global(graph, node);
+    match (finding.meet, cause.meet) {
+        (Some((at, _)), Some((other, _))) if at == other => true,
+        (Some((_, Some(owner))), Some((_, Some(other)))) => owner == other && is_thing(owner),
+        _ => false,
+    }
+}
+
+/// The unit whose path is told: the first of a list, else the one with the shortest.
+fn sample(paths: &Paths, unit: &Unit) -> Option<Node> {
+    if unit.chain { unit.nodes.first().copied() } else { nearest(paths, &unit.nodes) }
+}
+
+/// The node with the shortest path, of some spread over all.
+pub(crate) fn nearest(paths: &Paths, nodes: &[Node]) -> Option<Node> {
+    const TRIED: usize = 64;
+    const FAR: usize = 1000;
+    let step = (nodes.len() / TRIED).max(1);
+    let tried = nodes.iter().step_by(step).chain(nodes.last());
+    tried.copied().min_by_key(|&node| (paths.from(node).take(FAR).count(), node))
+}
+
+/// A path by way of `pool`, whose members the units are: their sockets hold them too, but not because anybody forgot them.
+fn through(graph: &Graph, paths: &Paths, pool: Node, path: &[Owner]) -> Vec<Owner> {
+    if path.iter().any(|owner| owner.node == pool) {
+        return path.to_vec();
+    }
+    let member = Owner { node: pool, edge: "[member]".to_owned(), by_variable: false, steps: 0, run: 1 };
+    std::iter::once(member).chain(collapsed(graph, owners(graph, paths, pool))).collect()
+}

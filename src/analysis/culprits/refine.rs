@@ -1,0 +1,108 @@
+//! What is better told instead of the units themselves.
+//!
+//! ```text
+//!   Connection <- Client <- [n] of clients      the Client: a new one each time, and what piles up in the array
+//!   Object <- page of render <- reactions       render: a function of the program says more than the plain object it keeps
+//!   Buffer <- Upload <- onCancel <- listeners   where all is about bytes, the Upload that owns them
+//! ```
+
+use super::explain::{MIN_COUNT, Unit, heaviest};
+use super::finding::nearest;
+use super::pattern::{MOSTLY, buffer_share, is_timer};
+use super::scene::Scene;
+use super::{Ground, is_program_class, is_user_class};
+use crate::analysis::path::is_generator;
+use crate::graph::{Graph, Node, NodeKind};
+
+/// Units whose path to what accumulates is longer are left as they are.
+const FARTHEST: usize = 256;
+
+/// How deep in a function the owner of its bytes is looked for.
+const DEEPEST: usize = 8;
+
+/// `unit` with its sample, or what is better told.
+pub(crate) fn refined(ground: Ground<'_>, unit: Unit, sample: Node) -> (Unit, Node) {
+    let better = {
+        let scene = Scene::of(ground, &unit, sample);
+        entries(ground, &scene).or_else(|| functions(ground, &scene)).or_else(|| owners(ground, &scene))
+    };
+    match better.and_then(|better| Some((nearest(ground.paths, &better.nodes)?, better))) {
+        Some((sample, better)) => (better, sample),
+        None => (unit, sample),
+    }
+}
+
+/// What is new of a class outside of Node and stands between the units and what accumulates: the last of it is what is put there.
+fn entries(ground: Ground<'_>, scene: &Scene<'_>) -> Option<Unit> {
+    let graph = ground.graph;
+    let entry = scene.before_meeting().last().filter(|_| scene.meet.is_some() && !scene.unit.chain)?;
+    let is_better = is_program_class(graph, entry.node)
+        || (is_user_class(graph, entry.node) && !is_program_class(graph, scene.sample));
+    if !is_better {
+        return None;
+    }
+    let accumulator = scene.accumulator()?.node;
+    let same_class = |node: Node| {
+        graph.kind(node) == graph.kind(entry.node) && graph.name_index(node) == graph.name_index(entry.node)
+    };
+    let below = |unit: Node| {
+        let steps = scene.paths.from(unit).take(FARTHEST).take_while(|step| step.from != accumulator);
+        steps.map(|step| step.from).filter(|&node| same_class(node)).last()
+    };
+    distinct(ground, scene, below)
+}
+
+/// The functions that hold plain objects, each its own, by a variable.
+fn functions(ground: Ground<'_>, scene: &Scene<'_>) -> Option<Unit> {
+    let graph = ground.graph;
+    let is_plain = graph.kind(scene.sample) != NodeKind::Closure
+        && (graph.kind(scene.sample) != NodeKind::Object
+            || matches!(graph.name(scene.sample), "Object" | "Array" | "Promise"));
+    let function = scene.before_meeting().first().filter(|_| scene.meet.is_some() && !scene.unit.chain)?;
+    if !is_plain || !function.by_variable || !is_function(graph, function.node) {
+        return None;
+    }
+    let around = |unit: Node| {
+        let mut steps = scene.paths.from(unit).take(FARTHEST).map(|step| step.from);
+        steps.find(|&node| is_function(graph, node))
+    };
+    distinct(ground, scene, around)
+}
+
+fn is_function(graph: &Graph, node: Node) -> bool {
+    graph.kind(node) == NodeKind::Closure || is_generator(graph, node)
+}
+
+/// The distinct `better` of each unit, where they have grown by as many as are worth telling.
+fn distinct(ground: Ground<'_>, scene: &Scene<'_>, better: impl Fn(Node) -> Option<Node>) -> Option<Unit> {
+    let mut nodes: Vec<Node> = scene.unit.nodes.iter().filter_map(|&unit| better(unit)).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    let grown = ground.net.count(*nodes.first()?).min(nodes.len() as u64);
+    (grown >= MIN_COUNT as u64).then_some(Unit { nodes, retained: scene.unit.retained, chain: false })
+}
+
+/// Who owns the bytes of array buffers that functions keep.
+fn owners(ground: Ground<'_>, scene: &Scene<'_>) -> Option<Unit> {
+    let graph = ground.graph;
+    let is_wrapper = |node: Node| is_function(graph, node) || is_timer(graph, node);
+    if !is_wrapper(scene.sample) || scene.unit.chain || buffer_share(scene) < MOSTLY {
+        return None;
+    }
+    let mut nodes = scene.unit.nodes.clone();
+    for _ in 0..DEEPEST {
+        let inner = heaviest(graph, ground.region, &nodes, |_| true)?;
+        let &first = inner.nodes.first()?;
+        let is_owner = graph.kind(first) == NodeKind::Object
+            && !is_generator(graph, first)
+            && !matches!(graph.name(first), "Object" | "Array" | "Promise");
+        if inner.nodes.len() < MIN_COUNT || inner.retained * 2 < scene.unit.retained {
+            return None;
+        }
+        if is_owner {
+            return Some(Unit { retained: scene.unit.retained, ..inner });
+        }
+        nodes = inner.nodes;
+    }
+    None
+}

@@ -1,0 +1,113 @@
+//! A group of units as a picture: the path of one of them, and where the paths of the others join it.
+//!
+//! ```text
+//!   unit ----\
+//!   unit -----> store -> Map -> (closure) login -> ... -> root
+//!   unit ----/            ^
+//!   the sample's path     where they meet: what accumulates
+//! ```
+
+use std::collections::HashMap;
+
+use super::explain::{MIN_COUNT, Unit};
+use super::region::Region;
+use super::{Ground, label_of};
+use crate::analysis::path::{Owner, collapsed, is_link, owners};
+use crate::graph::path::Paths;
+use crate::graph::{Graph, Node};
+
+/// More units than this are not followed one by one.
+const FOLLOWED: usize = 4096;
+
+/// Units whose paths take longer to join are not counted.
+const FARTHEST: usize = 256;
+
+/// A group of units, the path of one, and where the others join it.
+pub(crate) struct Scene<'a> {
+    pub graph: &'a Graph,
+    pub region: &'a Region,
+    pub paths: &'a Paths,
+    pub unit: &'a Unit,
+    pub sample: Node,
+    /// From the sample outwards.
+    pub path: Vec<Owner>,
+    /// Where in `path` stands what accumulates; nothing where the units have no owner in common.
+    pub meet: Option<usize>,
+}
+
+impl<'a> Scene<'a> {
+    pub fn of(ground: Ground<'a>, unit: &'a Unit, sample: Node) -> Self {
+        let Ground { graph, region, paths, .. } = ground;
+        let path: Vec<Owner> = collapsed(graph, owners(graph, paths, sample)).collect();
+        let mut scene = Self { graph, region, paths, unit, sample, path, meet: None };
+        scene.meet = scene.meeting();
+        scene
+    }
+
+    /// What accumulates.
+    pub fn accumulator(&self) -> Option<&Owner> {
+        self.path.get(self.meet?)
+    }
+
+    /// The owners between the sample and what accumulates.
+    pub fn before_meeting(&self) -> &[Owner] {
+        &self.path[..self.meet.unwrap_or(self.path.len())]
+    }
+
+    /// Some of the units, spread over all.
+    pub fn some(&self, most: usize) -> impl Iterator<Item = Node> + '_ {
+        let step = (self.unit.nodes.len() / most).max(1);
+        self.unit.nodes.iter().step_by(step).copied()
+    }
+
+    fn meeting(&self) -> Option<usize> {
+        let least = if self.unit.chain { 1 } else { self.joined()? };
+        let is_like_sample = |owner: &Owner| {
+            label_of(self.graph, owner.node) == label_of(self.graph, self.sample)
+                && is_link(self.graph, owner.node)
+        };
+        // A run of one class is a list of which the paths lead through the next to the next.
+        self.path.iter().position(|owner| owner.steps >= least && owner.run == 1 && !is_like_sample(owner))
+    }
+
+    /// After how many steps so many of the units have joined the sample's path that it is no accident.
+    fn joined(&self) -> Option<usize> {
+        let nodes: Vec<Node> =
+            std::iter::once(self.sample).chain(self.paths.from(self.sample).map(|step| step.from)).collect();
+        let place: HashMap<Node, usize> = nodes.iter().copied().zip(0..).collect();
+        let mut joins = vec![0usize; nodes.len()];
+        let mut followed = 1;
+        for unit in self.some(FOLLOWED).filter(|&unit| unit != self.sample) {
+            followed += 1;
+            let mut before = unit;
+            for step in self.paths.from(unit).take(FARTHEST) {
+                if let Some(&at) = place.get(&step.from) {
+                    joins[past_list(self.graph, &nodes, before, at)] += 1;
+                    break;
+                }
+                before = step.from;
+            }
+        }
+        let enough = if followed < self.unit.nodes.len() { 2 } else { MIN_COUNT.min(followed) };
+        let mut sum = 1;
+        for (at, joined) in joins.iter().enumerate() {
+            sum += joined;
+            if sum >= enough && at > 0 {
+                return Some(at);
+            }
+        }
+        None
+    }
+}
+
+/// Where past `at` the list ends that a path from `before` enters there: its links are not what they all hang on.
+fn past_list(graph: &Graph, nodes: &[Node], before: Node, at: usize) -> usize {
+    let same = |node: Node| {
+        graph.kind(node) == graph.kind(before) && graph.name_index(node) == graph.name_index(before)
+    };
+    if !is_link(graph, before) {
+        return at;
+    }
+    let after = nodes[at..].iter().position(|&node| !same(node));
+    after.map_or(at, |steps| at + steps)
+}
