@@ -46,6 +46,12 @@ export interface MonitorOptions {
   maxFiles?: number;
   /** As for {@link SnapshotOptions}. */
   maxBytes?: number;
+  /**
+   * Where what survives was allocated: V8's sampling heap profiler, switched on by a suspicion for `maxMs`, told in
+   * `LeakReport.allocationSites`. Default: false. `files`: whether its last look is kept as well, for DevTools and for pprof; default: where
+   * `evidence` is `snapshot`. See docs/allocation-sites.md.
+   */
+  allocationSites?: boolean | (AllocationProfileOptions & { files?: boolean });
   /** Whether listeners, timers and handles are counted, too, as a {@link ListenerAuditor} does. Default: true. */
   listeners?: boolean;
   /** Told of what nobody listens to. Default: `process.emitWarning` with a code. */
@@ -223,6 +229,28 @@ export interface ConstructorDelta {
   location?: SourceLocation;
 }
 
+/** A function on a stack. */
+export interface AllocationFrame {
+  /** Empty where it has none. */
+  functionName: string;
+  /** Where the function begins: V8 does not keep the line that allocated. Null for V8's own and for what is compiled from text. */
+  location: SourceLocation | null;
+}
+
+/** A stack whose allocations pile up: from look to look more of them are alive. The innermost function is named. */
+export interface AllocationSite extends AllocationFrame {
+  /** Innermost first, without Node's own functions, unless there are no others. */
+  stack: AllocationFrame[];
+  /** Alive at the last look, of what was allocated since sampling began; an estimate. */
+  liveBytes: number;
+  /** Objects, likewise; a rougher estimate. */
+  liveCount: number;
+  /** How much more that is than at the first look. */
+  growthBytes: number;
+  /** At how many looks, each after another major collection, some of it was alive. */
+  looks: number;
+}
+
 /** What is told of a leak. */
 export interface LeakReport {
   schemaVersion: 1;
@@ -239,8 +267,9 @@ export interface LeakReport {
   constructors: ConstructorDelta[];
   /** Constructors with more objects than at the baseline, most growth first; there if `evidence.rung` is `census`. */
   census?: { constructorName: string; count: number; countDelta: number }[];
-  allocationSites: unknown[];
-  /** Snapshots that were kept. */
+  /** Largest steady growth first, ten at most; empty unless `allocationSites` is set. */
+  allocationSites: AllocationSite[];
+  /** Snapshots and profiles that were kept. */
   files: string[];
   /** How long the evidence stopped this thread. */
   pauseMs: number;
@@ -261,6 +290,10 @@ export interface LeakReport {
     matchedByReason: string | null;
     /** Where heap figures come from. */
     heapSource: 'bridge' | 'node:v8';
+    /** Why there are no allocation sites; null where there are. */
+    allocationSitesReason: string | null;
+    /** When sampling ended, for this leak's suspicion or an earlier one. */
+    allocationSitesAt: string | null;
   };
 }
 
@@ -775,6 +808,51 @@ export function diffSnapshots(
     shallowSizes?: 'file' | 'devtools';
   },
 ): Promise<SnapshotDiff>;
+
+/** Settings of a profile of allocations. */
+export interface AllocationProfileOptions {
+  /** Bytes allocated between two samples, on average, from 1024. Default: 201 608. */
+  samplingIntervalBytes?: number;
+  /** When it ends by itself, up to an hour. Default: 600 000. */
+  maxMs?: number;
+}
+
+/** A profile that is being taken. */
+export interface AllocationProfile {
+  /** Whether it has not ended. */
+  readonly isRunning: boolean;
+  /** Takes a look now, beside the seven that are taken in `maxMs`: V8 collects the whole heap first. */
+  look(): this;
+  /** Ends it with a last look, and gives what was found; the same again if it has ended. */
+  stop(): AllocationSites;
+}
+
+/** What a profile of allocations found. */
+export interface AllocationSites {
+  /** Largest steady growth first, ten at most. */
+  sites: AllocationSite[];
+  /** How many looks were taken. */
+  looks: number;
+  durationMs: number;
+  /** How long the looks stopped this thread. */
+  pauseMs: number;
+  /** `other-profiler`: somebody else stopped V8's sampler, of which there is one. */
+  endedBy: 'stop' | 'time' | 'other-profiler';
+  /** Why there are no sites; null where there are. */
+  reason: string | null;
+  /** Writes the last look in full as a `.heapprofile`, which DevTools loads in its Memory panel. Whole or not at all, for its owner alone. */
+  writeHeapProfile(path: string): Promise<{ path: string; bytes: number }>;
+  /** The same for pprof: `inuse_objects` and `inuse_space`, compressed with gzip. */
+  writePprof(path: string): Promise<{ path: string; bytes: number }>;
+}
+
+/**
+ * Samples where this thread allocates what survives. Never keeps the process alive.
+ *
+ * Throws `HEAPWARDEN_ERR_BUSY` where a sampling heap profiler runs already, which is left alone, and `HEAPWARDEN_ERR_UNSUPPORTED` where
+ * Node has no inspector.
+ */
+export function startAllocationProfile(options?: AllocationProfileOptions): AllocationProfile;
 
 /** Every error of this package. */
 export class HeapwardenError extends Error {

@@ -6,6 +6,7 @@ const { HeapwardenError } = require('./lib/errors');
 const {
   writeSnapshot, captureSummary, captureCensus, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
 } = require('./lib/snapshot');
+const { startAllocationProfile } = require('./lib/allocation-sites');
 
 module.exports.MemoryMonitor = MemoryMonitor;
 module.exports.ListenerAuditor = ListenerAuditor;
@@ -18,3 +19,4 @@ module.exports.summarizeSnapshot = summarizeSnapshot;
 module.exports.histogramSnapshot = histogramSnapshot;
 module.exports.retainingPaths = retainingPaths;
 module.exports.diffSnapshots = diffSnapshots;
+module.exports.startAllocationProfile = startAllocationProfile;

@@ -11,6 +11,7 @@ const { withKnownLeaks } = require('./known-leaks');
 const { Packages } = require('./packages');
 const { MOST_MS, withPositions, within } = require('./positions');
 const { capture, snapshotName } = require('./snapshot');
+const { OFF } = require('./suspect-sites');
 
 /**
  * The largest heaps, in megabytes, of which `evidence: 'auto'` takes a snapshot: in a clone, which takes processor time, and inline, at
@@ -167,9 +168,9 @@ class Evidence {
 
   /**
    * The LeakReport of a verdict. Evidence that cannot be taken (a full disk, a folder that may not be written to) goes to
-   * `onError`, and the report says so: the leak itself is told in any case.
+   * `onError`, and the report says so: the leak itself is told in any case. `sampled`: what `SuspectSites` found.
    */
-  async report(verdict, onError) {
+  async report(verdict, onError, sampled = OFF) {
     // An urgent leak may be called at the end of the warm-up, together with the baseline.
     await this.#pending?.catch(() => {});
     await this.#looking?.done;
@@ -196,9 +197,9 @@ class Evidence {
       culprits: structuredClone(found.growth?.culprits ?? []),
       constructors: structuredClone(found.growth?.constructors.slice(0, MOST_COUNTED) ?? []),
       ...(census && { census: census.grown }),
-      allocationSites: [],
-      files: found.files ?? [],
-      pauseMs: this.#pauseMs,
+      allocationSites: sampled.sites,
+      files: [...found.files ?? [], ...await sampled.files],
+      pauseMs: this.#pauseMs + sampled.pauseMs,
       evidence: {
         mode: census ? 'clone' : refused ? 'none' : found.mode,
         rung: census ? 'census' : refused ? 'none' : 'snapshot',
@@ -207,6 +208,8 @@ class Evidence {
         matchedBy: found.growth?.matchedBy ?? null,
         matchedByReason: found.matchedByReason ?? null,
         heapSource: bridge.available ? 'bridge' : 'node:v8',
+        allocationSitesReason: sampled.reason,
+        allocationSitesAt: isoTime(sampled.at),
       },
     });
   }

@@ -6,43 +6,34 @@
 
 const native = require('./load');
 const { bridge } = require('./bridge');
+const { ask } = require('./inspector-session');
 
 /** Whether line ends have to be made known before a snapshot; in a clone, native code does that. */
 const needed = parseInt(process.versions.v8, 10) < 12;
 
-let session;
+let isEnabled = false;
 
 /**
  * Makes the line ends of all scripts known where a snapshot would suffer without. Called before each snapshot: scripts may have
  * been loaded since the last one, and a second call costs only a walk over the heap.
  *
  * Through the bridge a profiler is created and disposed of, unseen by others. Elsewhere an inspector session starts and stops
- * one. That session is never disconnected and its profiler never disabled: the first would make V8 number all objects anew,
- * so that no later snapshot could be compared with an earlier one; either would switch off the precise coverage that a test
- * runner has asked for in another session. Where no session can be had the snapshot is slow.
+ * one. Its profiler is never disabled, which would switch off the precise coverage that a test runner has asked for in another
+ * session. Where no session can be had the snapshot is slow.
  */
 function knowLineEnds() {
   if (!needed) return;
   if (bridge.snapshots && native.makeLineEndsKnown()) return;
   try {
-    session ??= connect();
-    session.post('Profiler.start');
-    session.post('Profiler.stop');
+    if (!isEnabled) {
+      ask('Profiler.enable');
+      isEnabled = true;
+    }
+    ask('Profiler.start');
+    ask('Profiler.stop');
   } catch {
     // Built without an inspector, or refused by a policy.
   }
-}
-
-function connect() {
-  const { Session } = require('node:inspector');
-  // It will be in every snapshot: under a name that says whose it is, and not among the program's own sessions. V8 calls the
-  // prototype of a derived class by the name of the base, unless it has a tag.
-  class HeapwardenSession extends Session {}
-  Object.defineProperty(HeapwardenSession.prototype, Symbol.toStringTag, { value: HeapwardenSession.name });
-  const connected = new HeapwardenSession();
-  connected.connect();
-  connected.post('Profiler.enable');
-  return connected;
 }
 
 module.exports = { knowLineEnds, needed };

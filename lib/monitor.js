@@ -13,6 +13,7 @@ const { warn } = require('./logger');
 const { alertDetails, alertMessage } = require('./messages');
 const { exportOptions, monitorOptions } = require('./options');
 const { requests } = require('./requests');
+const { SuspectSites } = require('./suspect-sites');
 const { Suspicion } = require('./suspicion');
 
 // Taken once: what a program puts in their place later (spies, fake timers) is not for the monitor.
@@ -31,6 +32,7 @@ class MemoryMonitor extends EventEmitter {
   #options;
   #evidence;
   #suspicion;
+  #sites;
   #auditor;
   #running = false;
   #gcObserver;
@@ -48,6 +50,7 @@ class MemoryMonitor extends EventEmitter {
       () => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
     this.#wantsCpu = this.#native.wantsCpu;
     this.#evidence = new Evidence(this.#options);
+    this.#sites = new SuspectSites(this.#options);
     this.#suspicion = new Suspicion(this.#native, this.#evidence, (error) => this.#tellLater('error', error));
     const locate = this.#options.evidence === 'none' ? 'none' : 'auto';
     // Looks at the heap wait for each other in a short queue, in which the evidence of a leak comes first.
@@ -83,6 +86,7 @@ class MemoryMonitor extends EventEmitter {
     this.#gcObserver?.stop();
     this.#gcObserver = undefined;
     this.#evidence.release();
+    this.#sites.release();
     return this;
   }
 
@@ -164,6 +168,7 @@ class MemoryMonitor extends EventEmitter {
       const event = this.#undelivered.shift();
       if (event.type === 'sample') {
         newest = event.sample;
+        this.#sites.sampled(newest.gc.major);
         this.emit('sample', newest);
       } else {
         this.#alert(event);
@@ -179,11 +184,12 @@ class MemoryMonitor extends EventEmitter {
         this.#evidence.takeBaseline().catch((error) => this.#tellLater('error', error));
         break;
       case 'suspect':
+        if (this.#running) this.#sites.begin();
         // Most come to nothing: not worth a line in anybody's log.
         this.emit('suspect', verdict);
         break;
       case 'leak':
-        this.#evidence.report(verdict, (error) => this.#tellLater('error', error)).then(
+        this.#report(verdict).then(
           (report) => this.#tellLater('leak', report),
           (error) => this.#tellLater('error', error),
         );
@@ -191,6 +197,12 @@ class MemoryMonitor extends EventEmitter {
       default:
         this.#tell(type, details);
     }
+  }
+
+  /** Sampling ends first: what it holds meanwhile is not for the evidence to find. */
+  #report(verdict) {
+    const onError = (error) => this.#tellLater('error', error);
+    return this.#evidence.report(verdict, onError, this.#sites.end(onError));
   }
 
   /** From a promise: a listener that throws is then an uncaught exception, as with any emitter, not a rejection. */

@@ -12,6 +12,13 @@ const { processWarnings } = require('./logger');
 const MOST_FILES = 10;
 const MOST_BYTES = 10 * 2 ** 30;
 
+/**
+ * Bytes allocated between two samples, on average, and how long sampling goes on. The interval is not a round number because V8 tells
+ * only the bytes that a sample stands for, and with this one they tell most about the size of the object.
+ */
+const SAMPLING_INTERVAL_BYTES = 201_608;
+const SAMPLING_MS = 600_000;
+
 const DAY_MS = 86_400_000;
 const EVIDENCE = ['auto', 'summary', 'snapshot', 'none'];
 
@@ -26,9 +33,38 @@ function monitorOptions(options = {}) {
     evidence: oneOf('evidence', options.evidence ?? 'auto', EVIDENCE),
     directory: directory(options.directory),
     ...budget(options),
+    allocationSites: allocationSites(options.allocationSites, options.evidence === 'snapshot'),
     listeners: boolean('listeners', options.listeners ?? true),
     logger: logger(options.logger ?? processWarnings),
   };
+}
+
+/** How a suspicion's allocations are sampled; nothing where they are not. */
+function allocationSites(value = false, writesFiles) {
+  if (value === false) return undefined;
+  if (value === true) return { ...allocationOptions(), files: writesFiles };
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw invalidArg('allocationSites', 'true, false or an object', value);
+  }
+  const { files = writesFiles, ...rest } = value;
+  if (typeof files !== 'boolean') throw invalidArg('allocationSites.files', 'true or false', files);
+  return { ...allocationOptions(rest, 'allocationSites.'), files };
+}
+
+/** The options of an allocation profile, checked. */
+function allocationOptions(options = {}, prefix = '') {
+  plainObject('options', options);
+  const { samplingIntervalBytes = SAMPLING_INTERVAL_BYTES, maxMs = SAMPLING_MS } = options;
+  return {
+    samplingIntervalBytes: whole(`${prefix}samplingIntervalBytes`, samplingIntervalBytes, 1024, 2 ** 30),
+    maxMs: whole(`${prefix}maxMs`, maxMs, 10, 3_600_000),
+  };
+}
+
+/** A path, checked. */
+function filePath(name, value) {
+  if (typeof value !== 'string' || value === '' || value.includes('\0')) throw invalidArg(name, 'a path', value);
+  return value;
 }
 
 /** The options of a ListenerAuditor, checked. */
@@ -54,8 +90,7 @@ function exportOptions(options = {}) {
   plainObject('options', options);
   const file = options.path;
   if (file === undefined) return undefined;
-  if (typeof file !== 'string' || file === '' || file.includes('\0')) throw invalidArg('path', 'a path', file);
-  return path.resolve(file);
+  return path.resolve(filePath('path', file));
 }
 
 /** The options of a snapshot, checked. */
@@ -166,6 +201,7 @@ function environmentOptions(env = process.env) {
     directory: fromEnvironment(env, 'HEAPWARDEN_DIR', String),
     maxFiles: fromEnvironment(env, 'HEAPWARDEN_MAX_FILES', Number),
     maxBytes: fromEnvironment(env, 'HEAPWARDEN_MAX_BYTES', Number),
+    allocationSites: fromEnvironment(env, 'HEAPWARDEN_ALLOCATION_SITES', Boolean),
     listeners: onOrOff(env, 'HEAPWARDEN_LISTENERS'),
   };
 }
@@ -182,7 +218,13 @@ function fromEnvironment(env, name, type) {
   const text = env[name]?.trim();
   if (!text) return undefined;
   if (type === Number && !/^\d+(\.\d+)?$/.test(text)) throw invalidArg(name, 'a number', text);
+  if (type === Boolean) return flag(name, text);
   return type(text);
+}
+
+function flag(name, text) {
+  if (!['0', '1'].includes(text)) throw invalidArg(name, '0 or 1', text);
+  return text === '1';
 }
 
 function onOrOff(env, name) {
@@ -220,6 +262,6 @@ function logger(value) {
 }
 
 module.exports = {
-  monitorOptions, auditorOptions, exportOptions, snapshotOptions, analysisOptions, summaryOptions, diffOptions, pathOptions, snapshotSource, environmentOptions,
-  triggerOptions,
+  monitorOptions, auditorOptions, exportOptions, snapshotOptions, analysisOptions, summaryOptions, diffOptions, pathOptions,
+  allocationOptions, filePath, snapshotSource, environmentOptions, triggerOptions,
 };

@@ -136,10 +136,15 @@ async function untilAborted(taken, signal, file) {
 
 let written = 0;
 
-/** A name that no other snapshot of this machine's life has, sorted by time. */
-function snapshotName(compress = false, now = new Date()) {
+/** A name that no other file of this machine's life has, sorted by time; what the file is called by comes after it. */
+function evidenceName(now = new Date()) {
   const time = now.toISOString().replace(/[-:]/g, '').replace('.', '-');
-  return withExtension(`heapwarden-${time}-${process.pid}-${threadId}-${++written}.heapsnapshot`, compress);
+  return `heapwarden-${time}-${process.pid}-${threadId}-${++written}`;
+}
+
+/** The same for a snapshot. */
+function snapshotName(compress = false, now = new Date()) {
+  return withExtension(`${evidenceName(now)}.heapsnapshot`, compress);
 }
 
 const EXTENSIONS = { gzip: '.gz', zstd: '.zst' };
@@ -226,5 +231,5 @@ async function placed(result, sourceMaps) {
 }
 
 module.exports = {
-  capture, snapshotName, writeSnapshot, captureSummary, captureCensus, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
+  capture, evidenceName, snapshotName, writeSnapshot, captureSummary, captureCensus, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
 };

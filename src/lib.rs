@@ -26,6 +26,7 @@ pub mod error;
 mod ffi;
 pub mod graph;
 pub mod monitor;
+pub mod pprof;
 pub mod product;
 pub mod recording;
 pub mod replay;

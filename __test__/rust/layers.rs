@@ -35,6 +35,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("capture", &["snapshot", "graph", "report", "compress"]),
     // What snapshots may take of a disk.
     ("storage", &["compress"]),
+    // A profile of allocations, as others read it.
+    ("pprof", &[]),
     // What is decided and said about a clone of the process.
     ("clone", &[]),
     // Snapshots and recordings on their way to an answer.
@@ -73,6 +75,7 @@ const CORE_AND_MONITOR: &[&str] = &[
     "compress",
     "product",
     "storage",
+    "pprof",
     "clone",
 ];
 

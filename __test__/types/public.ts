@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import {
-  HeapwardenError, ListenerAuditor, MemoryMonitor, auditListeners, captureSummary, diffSnapshots, summarizeSnapshot, writeSnapshot,
+  HeapwardenError, ListenerAuditor, MemoryMonitor, auditListeners, captureSummary, diffSnapshots, startAllocationProfile, summarizeSnapshot, writeSnapshot,
   type FunctionCount, type HandleSummary, type ListenerAudit, type ListenerAuditorOptions, type ListenerCount, type ListenerGrowth,
   type WaiterSummary, type AnalysisOptions, type AnalysisProgress, type ConfirmedBy, type ConstructorDelta, type ConstructorSummary, type Culprit, type KnownLeak, type LeakReport, type Logger, type MonitorEvents,
   type MonitorOptions, type Pattern, type RetainerStep, type Sample, type SnapshotDiff, type SnapshotOptions,
@@ -83,6 +83,15 @@ export async function snapshots(): Promise<void> {
   const watched: AnalysisOptions = { signal: AbortSignal.timeout(1000), onProgress: (progress) => told.push(progress) };
   const sources: SnapshotSource[] = [createReadStream('a'), new URL('file:///a'), Readable.from([Buffer.alloc(1)])];
   for (const source of sources) await summarizeSnapshot(source, watched);
+  const profile = startAllocationProfile({ samplingIntervalBytes: 32_768, maxMs: 60_000 });
+  const found = profile.look().stop();
+  const { sites: [site], endedBy } = found;
+  const place: [string, number | undefined, number, string] = [site!.functionName, site!.location?.line, site!.growthBytes, endedBy];
+  const { bytes: profileBytes }: { bytes: number } = await found.writePprof('a.pb.gz');
+  new MemoryMonitor({ allocationSites: { maxMs: 1000, files: true } });
+  // @ts-expect-error: true, false or an object
+  new MemoryMonitor({ allocationSites: 'on' });
+  void [place, profileBytes];
   const reason: string | null = (await diffSnapshots(['a', 'b', 'c'], watched)).matchedByReason;
   // @ts-expect-error: bytes alone are no source
   await summarizeSnapshot(Buffer.alloc(1));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::verdict::VerdictRecord;
-use crate::analysis::{ConstructorDelta, Culprit};
+use crate::analysis::{ConstructorDelta, Culprit, Location};
 use crate::units::UnixMillis;
 
 /// Version of [`LeakReport`]'s shape; raised when a field changes its meaning or goes away.
@@ -32,8 +32,8 @@ pub struct LeakReport {
     /// Constructors with more objects than at the baseline, most growth first: where there was no memory for a snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub census: Option<Vec<Grown>>,
-    /// Where surviving objects were allocated; empty unless sampled.
-    pub allocation_sites: Vec<serde_json::Value>,
+    /// Where what survives was allocated, largest growth first; empty unless sampled.
+    pub allocation_sites: Vec<AllocationSite>,
     /// Snapshot files that were kept.
     pub files: Vec<String>,
     /// How long the evidence stopped the process, in milliseconds.
@@ -91,6 +91,42 @@ pub struct EvidenceNote {
     pub matched_by_reason: Option<String>,
     /// Where heap figures come from: `bridge`, or `node:v8`.
     pub heap_source: String,
+    /// Why no allocation sites are told; nothing where some are.
+    #[serde(default)]
+    pub allocation_sites_reason: Option<String>,
+    /// When sampling ended.
+    #[serde(default)]
+    pub allocation_sites_at: Option<UnixMillis>,
+}
+
+/// A place in the program whose allocations survive, as sampled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AllocationSite {
+    /// The innermost function on the stack that is not Node's own; empty where it has no name.
+    pub function_name: String,
+    /// Where that function begins.
+    pub location: Option<Location>,
+    /// The stack, innermost first, Node's own functions left out.
+    pub stack: Vec<Frame>,
+    /// Bytes alive at the last look, of those allocated since sampling began; an estimate.
+    pub live_bytes: u64,
+    /// Objects alive at the last look; an estimate, rougher than that of the bytes.
+    pub live_count: u64,
+    /// How much more is alive at the last look than at the first.
+    pub growth_bytes: i64,
+    /// At how many looks, each after another major collection, some of it was alive.
+    pub looks: u32,
+}
+
+/// A function on a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Frame {
+    /// Empty where it has none.
+    pub function_name: String,
+    /// Where it begins.
+    pub location: Option<Location>,
 }
 
 /// Objects of one constructor, by a census.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::leak::{KnownLeak, LeakReport, ReportedCulprit};
+use super::leak::{AllocationSite, KnownLeak, LeakReport, ReportedCulprit};
 use super::verdict::VerdictRecord;
 use crate::analysis::{Location, PathStep};
 use crate::verdict::{ConfirmedBy, Kind};
@@ -13,6 +13,8 @@ const WIDTH: usize = 100;
 const SHOWN: usize = 3;
 /// Constructors of a census shown.
 const COUNTED: usize = 5;
+/// Allocation sites shown.
+const SITES: usize = 3;
 /// Steps of a retaining path shown, nearest to the leaking object first.
 const STEPS: usize = 8;
 
@@ -42,6 +44,7 @@ pub fn render(report: &LeakReport) -> String {
     if report.culprits.len() > SHOWN {
         block.line(2, &format!("and {} smaller ones, in the JSON report", report.culprits.len() - SHOWN));
     }
+    block.sites(&report.allocation_sites);
     if let Some(reason) = &report.evidence.matched_by_reason {
         block.wrapped(2, &format!("Counts are by class: {reason}"));
     }
@@ -179,6 +182,20 @@ impl Block {
         }
     }
 
+    fn sites(&mut self, sites: &[AllocationSite]) {
+        if sites.is_empty() {
+            return;
+        }
+        self.line(0, "");
+        self.line(2, "What stays alive was allocated by (sampled)");
+        for site in sites.iter().take(SITES) {
+            let name = if site.function_name.is_empty() { "<anonymous>" } else { &site.function_name };
+            let growth = bytes(site.growth_bytes as f64);
+            let location = site.location.as_ref().map_or(String::new(), |l| format!("  {}", place(l)));
+            self.line(5, &format!("{name}  +{growth} over {} looks{location}", site.looks));
+        }
+    }
+
     fn step(&mut self, step: &PathStep) {
         let location = step.location.as_ref().map_or(String::new(), |l| format!("  {}", place(l)));
         self.line(5, &format!("{} of {}{location}", step.edge, step.name));
@@ -289,6 +306,26 @@ mod tests {
         let text = render(&report);
         let line = "  Counts are by class: object ids do not correspond: a session was closed\n";
         assert!(text.contains(line), "{text}");
+    }
+
+    #[test]
+    fn allocation_sites_are_one_line_each() {
+        let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
+        let site = |function_name: &str, growth_bytes| AllocationSite {
+            function_name: function_name.into(),
+            location: Some(Location { file: "/srv/app/sessions.js".into(), line: 12, column: 3 }),
+            stack: Vec::new(),
+            live_bytes: 2048,
+            live_count: 20,
+            growth_bytes,
+            looks: 6,
+        };
+        report.allocation_sites = vec![site("open", 1536), site("", 1024), site("a", 3), site("fourth", 1)];
+        let text = render(&report);
+        let lines = "\n  What stays alive was allocated by (sampled)\n     \
+             open  +1.5 KB over 6 looks  /srv/app/sessions.js:12:3\n     \
+             <anonymous>  +1.0 KB over 6 looks  /srv/app/sessions.js:12:3\n";
+        assert!(text.contains(lines) && !text.contains("fourth"), "{text}");
     }
 
     #[test]

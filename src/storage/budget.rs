@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::name::{Leftover, SnapshotName};
+use super::name::{Leftover, StoredKind, StoredName};
 use crate::error::Error;
 use crate::units::Bytes;
 
@@ -36,15 +36,15 @@ pub struct Swept {
     pub problem: Option<String>,
 }
 
-/// A snapshot in the folder.
+/// A file of ours in the folder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Stored {
-    name: SnapshotName,
+    name: StoredName,
     path: PathBuf,
     bytes: u64,
 }
 
-/// Removes the oldest of our own snapshots beside `newcomer`, which is complete, until all are within `budget`; and what dead processes
+/// Removes the oldest of our own files of its kind beside `newcomer`, which is complete, until all are within `budget`; and what dead processes
 /// left behind of files that they had begun. `is_alive` says whether a process lives.
 ///
 /// Never removes the newcomer, what has not exactly the form of our names, what belongs to another user, or what is no regular file.
@@ -58,11 +58,13 @@ pub fn sweep(newcomer: &Path, budget: Budget, is_alive: impl Fn(u32) -> bool) ->
     for (entry, metadata) in &owned {
         remove_if_left_over(entry, metadata, &is_alive);
     }
+    let name = newcomer.file_name().and_then(|name| StoredName::of(name.to_str()?));
+    let kind = name.map_or(StoredKind::Snapshot, |name| name.kind());
     let mut stored: Vec<Stored> = owned
         .iter()
         .filter(|(entry, _)| Some(entry.file_name().as_os_str()) != newcomer.file_name())
         .filter_map(|(entry, metadata)| {
-            let name = SnapshotName::of(entry.file_name().to_str()?)?;
+            let name = StoredName::of(entry.file_name().to_str()?).filter(|name| name.kind() == kind)?;
             Some(Stored { name, path: entry.path(), bytes: metadata.len() })
         })
         .collect();

@@ -116,7 +116,7 @@ fn what_dead_processes_left_goes_and_what_is_being_written_stays() {
 fn a_file_that_another_process_removed_is_no_error_and_one_that_stays_is_told() {
     let stored: Vec<Stored> = (1..=4)
         .map(|n| Stored {
-            name: SnapshotName::of(&name(n)).expect("ours"),
+            name: StoredName::of(&name(n)).expect("ours"),
             path: PathBuf::from(n.to_string()),
             bytes: 10,
         })
@@ -161,7 +161,7 @@ proptest! {
         bytes in 0..1000u64,
     ) {
         let stored: Vec<Stored> = sizes.iter().zip(0..).map(|(&bytes, n)| Stored {
-            name: SnapshotName::of(&name(n)).expect("ours"),
+            name: StoredName::of(&name(n)).expect("ours"),
             path: PathBuf::from(n.to_string()),
             bytes,
         }).collect();

@@ -5,5 +5,5 @@ mod name;
 mod space;
 
 pub use budget::{Budget, Swept, remove_leftovers, sweep};
-pub use name::{Leftover, SnapshotName};
+pub use name::{Leftover, StoredKind, StoredName};
 pub use space::{check, expected};

@@ -5,20 +5,39 @@ use crate::compress::Compression;
 /// Nobody else's files begin so.
 const PREFIX: &str = "heapwarden-";
 const SNAPSHOT: &str = ".heapsnapshot";
+const PROFILES: [(&str, StoredKind); 2] =
+    [(".heapprofile", StoredKind::HeapProfile), (".pb.gz", StoredKind::Pprof)];
 const EXTENSIONS: [(&str, Compression); 2] = [(".gz", Compression::Gzip), (".zst", Compression::Zstd)];
 
+/// What a file of ours is; each kind has a budget of its own, so that small files do not push out large ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StoredKind {
+    /// A heap snapshot, compressed or not.
+    Snapshot,
+    /// A profile of allocations for DevTools.
+    HeapProfile,
+    /// The same for pprof.
+    Pprof,
+}
+
 /// The name that a snapshot gets where it is given none: `heapwarden-20261121T131218-123Z-PID-THREAD-NUMBER.heapsnapshot`, with `.gz` or
-/// `.zst` where it is compressed.
+/// `.zst` where it is compressed; or a profile of allocations, with `.heapprofile` or `.pb.gz`.
 ///
 /// Ordered by time, then by the rest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SnapshotName(String);
+pub struct StoredName {
+    name: String,
+    kind: StoredKind,
+}
 
-impl SnapshotName {
+impl StoredName {
     /// The name, if it is one of ours. A file that somebody named is somebody's, whatever it begins with.
     pub fn of(name: &str) -> Option<Self> {
         let plain = EXTENSIONS.iter().find_map(|(end, _)| name.strip_suffix(end)).unwrap_or(name);
-        let parts = plain.strip_prefix(PREFIX)?.strip_suffix(SNAPSHOT)?;
+        let profile = || PROFILES.iter().find_map(|&(end, kind)| Some((name.strip_suffix(end)?, kind)));
+        let (stem, kind) =
+            plain.strip_suffix(SNAPSHOT).map(|stem| (stem, StoredKind::Snapshot)).or_else(profile)?;
+        let parts = stem.strip_prefix(PREFIX)?;
         let mut parts = parts.split('-');
         let (second, rest) = (parts.next()?, parts.next()?);
         let (date, time) = second.split_once('T')?;
@@ -27,7 +46,12 @@ impl SnapshotName {
             && rest.strip_suffix('Z').is_some_and(|millis| is_number(millis, 3));
         let numbers: Vec<&str> = parts.collect();
         let is_ours = is_moment && numbers.len() == 3 && numbers.iter().all(|n| is_number(n, n.len()));
-        is_ours.then(|| Self(name.to_owned()))
+        is_ours.then(|| Self { name: name.to_owned(), kind })
+    }
+
+    /// What the file is.
+    pub fn kind(&self) -> StoredKind {
+        self.kind
     }
 }
 
@@ -68,8 +92,20 @@ mod tests {
             "heapwarden-20261121T131218-123Z-4194304-0-1.heapsnapshot",
             "heapwarden-20261121T131218-124Z-1-3-1.heapsnapshot.gz",
         ];
-        let ours: Vec<_> = names.iter().map(|name| SnapshotName::of(name).expect("ours")).collect();
+        let ours: Vec<_> = names.iter().map(|name| StoredName::of(name).expect("ours")).collect();
         assert!(ours.is_sorted());
+    }
+
+    #[test]
+    fn a_name_tells_what_the_file_is() {
+        for (end, kind) in [
+            (".heapsnapshot.gz", StoredKind::Snapshot),
+            (".heapprofile", StoredKind::HeapProfile),
+            (".pb.gz", StoredKind::Pprof),
+        ] {
+            let name = format!("heapwarden-20261121T131218-123Z-7-0-1{end}");
+            assert_eq!(StoredName::of(&name).map(|name| name.kind()), Some(kind), "{name}");
+        }
     }
 
     #[test]
@@ -85,12 +121,14 @@ mod tests {
             "heapwarden-20261121T131218-123Z-7-0-1.heapsnapshot.gz.gz",
             "heapwarden-20261121T131218-123Z-7-0-1.heapsnapshot.bz2",
             "heapwarden-20261121T131218-123Z-7-0-1.json",
+            "heapwarden-20261121T131218-123Z-7-0-1.heapprofile.gz",
+            "heapwarden-20261121T131218-123Z-7-0-1.pb",
             "heapwarden-leak-20261121T131218-123Z-7-0.json",
             "Heap.20261121.131218.7.0.001.heapsnapshot",
             "heapwarden-.heapsnapshot",
             "",
         ] {
-            assert_eq!(SnapshotName::of(name), None, "{name}");
+            assert_eq!(StoredName::of(name), None, "{name}");
         }
     }
 

@@ -29,6 +29,7 @@ use crate::verdict::Look;
 #[cfg(target_os = "linux")]
 pub(super) use cloned::times_seen;
 use product::{Product, Slot, Slots, analyse, internal};
+pub use storage::is_alive;
 use storage::{Shelf, named};
 
 /// Chunks between V8 and the consumer: V8 writes slower than they are used, so they hardly ever wait.

@@ -3,6 +3,7 @@
 //! Every export carries `catch_unwind`: a panic in a plain export would abort the host. Errors cross as one line of
 //! JSON behind a mark, which `lib/errors.js` turns into a `HeapwardenError` with `code` and `offset`.
 
+mod allocations;
 mod background;
 mod bridge;
 mod capture;

@@ -75,6 +75,14 @@ pub struct LineEndFunctions {
     pub(super) dispose: unsafe extern "C" fn(*mut RawCpuProfiler),
 }
 
+/// Functions of the sampling heap profiler; apart for the same reason.
+#[derive(Clone, Copy)]
+pub struct SamplingFunctions {
+    pub(super) profiler: unsafe extern "C" fn(*mut RawIsolate) -> *mut RawHeapProfiler,
+    pub(super) start: unsafe extern "C" fn(*mut RawHeapProfiler, u64, c_int, c_int) -> bool,
+    pub(super) stop: unsafe extern "C" fn(*mut RawHeapProfiler),
+}
+
 /// The two shapes of `HeapProfiler::TakeHeapSnapshot`.
 #[derive(Clone, Copy)]
 pub enum Take {
@@ -102,6 +110,8 @@ pub struct Bridge {
     pub walk: Option<WalkFunctions>,
     /// Nothing where line ends cannot be made known through the bridge.
     pub line_ends: Option<LineEndFunctions>,
+    /// Nothing where the sampling heap profiler cannot be reached through the bridge.
+    pub sampling: Option<SamplingFunctions>,
 }
 
 /// The isolate that the calling thread is in.
@@ -163,6 +173,7 @@ fn load() -> Result<Bridge, &'static str> {
         snapshots: load_snapshots().ok(),
         walk: load_walk().ok(),
         line_ends: load_line_ends().ok(),
+        sampling: load_sampling().ok(),
     })
 }
 
@@ -190,6 +201,15 @@ fn load_line_ends() -> Result<LineEndFunctions, &'static str> {
             "_ZN2v811CpuProfiler3NewEPNS_7IsolateENS_22CpuProfilingNamingModeENS_23CpuProfilingLoggingModeE"
         ),
         dispose: symbol!("_ZN2v811CpuProfiler7DisposeEv"),
+    })
+}
+
+#[cfg(all(unix, target_pointer_width = "64"))]
+fn load_sampling() -> Result<SamplingFunctions, &'static str> {
+    Ok(SamplingFunctions {
+        profiler: symbol!("_ZN2v87Isolate15GetHeapProfilerEv"),
+        start: symbol!("_ZN2v812HeapProfiler25StartSamplingHeapProfilerEmiNS0_13SamplingFlagsE"),
+        stop: symbol!("_ZN2v812HeapProfiler24StopSamplingHeapProfilerEv"),
     })
 }
 
