@@ -18,14 +18,18 @@ const OURS = ['listener', 'closure', 'collection', 'timer', 'promise', 'buffer',
 const read = (file) => JSON.parse(fs.readFileSync(file, 'utf8'));
 const folders = (dir) => fs.readdirSync(dir).filter((name) => fs.existsSync(path.join(dir, name, 'case.json'))).sort();
 
-/** The cases of this folder, as `{ name, programs: { leaky, healthy }, expected, warmUp }`. */
+/** Rounds before a first look, and the least time of a round. What has a limit of its own, as a pool, must not reach it in the meantime. */
+const OWN_PACE = { warmUp: 4, roundMs: 250 };
+const SHARED_PACE = { warmUp: 6, roundMs: 600 };
+
+/** The cases of this folder, as `{ name, programs: { leaky, healthy }, expected, pace }`. */
 function ownCases() {
   return folders(CASES).map((name) => {
     const dir = path.join(CASES, name);
     const { location, ...expected } = read(path.join(dir, 'case.json'));
     const file = path.join(dir, location.file);
     return {
-      name, warmUp: 4, programs: { leaky: program(file), healthy: program(file.replace('leaky', 'healthy')) },
+      name, pace: OWN_PACE, programs: { leaky: program(file), healthy: program(file.replace('leaky', 'healthy')) },
       expected: { ...expected, location: { file, lines: marked(file) } },
     };
   });
@@ -65,7 +69,7 @@ function sharedCases(dir, isWanted) {
       programs.healthy = path.join(path.dirname(programs.leaky), 'fixed.js');
     }
     return {
-      name, warmUp: 10, programs,
+      name, pace: SHARED_PACE, programs,
       expected: {
         unit: given.unit,
         pattern: PATTERNS[given.pattern] ?? (OURS.includes(given.pattern) ? [given.pattern] : undefined),

@@ -8,12 +8,10 @@ const os = require('node:os');
 const path = require('node:path');
 const { ROOT } = require('./cases');
 
-/** Rounds of work between the two looks, and how long each takes at least. */
-const QUICK_ROUNDS = 6;
-const QUICK_ROUND_MS = 150;
-const QUICK_DEADLINE_MS = 60_000;
-const FULL_ROUND_MS = 100;
-const FULL_DEADLINE_MS = 60_000;
+/** Rounds of work between the two looks. */
+const QUICK_ROUNDS = 5;
+const QUICK_DEADLINE_MS = 90_000;
+const FULL_DEADLINE_MS = 90_000;
 /** A healthy program is watched at least so long, and as many times as long as its leaky twin took to be found out. */
 const TWIN_LEAST_MS = 15_000;
 const TWIN_SHARE = 1.5;
@@ -59,9 +57,9 @@ async function stop({ child, ended }) {
   await ended.catch(() => {});
 }
 
-/** Two looks at the heap of `program`, the first after `warmUp` rounds: `{ culprits, units, mode, matchedBy }`. */
-async function quick(node, program, warmUp) {
-  const env = { ROUNDS: '100000', ROUND_MS: String(QUICK_ROUND_MS) };
+/** Two looks at the heap of `program`, the first after `warmUp` rounds of `roundMs` at least: `{ culprits, units, mode, matchedBy }`. */
+async function quick(node, program, { warmUp, roundMs }) {
+  const env = { ROUNDS: '100000', ROUND_MS: String(roundMs) };
   const run = start(node, ['--require', path.join(__dirname, 'look.js')], program, env, ['ipc']);
   let rounds = 0;
   let units = 0;
@@ -89,10 +87,10 @@ async function quick(node, program, warmUp) {
 }
 
 /** `program` with a monitor that is told of by HEAPWARDEN_* alone, until it reports a leak or `untilMs` have passed. */
-async function watched(node, program, untilMs) {
+async function watched(node, program, { roundMs }, untilMs) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwarden-diagnosis-'));
   const since = Date.now();
-  const env = { ROUNDS: '100000', ROUND_MS: String(FULL_ROUND_MS), HEAPWARDEN_INTERVAL_MS: '50', HEAPWARDEN_DIR: directory };
+  const env = { ROUNDS: '100000', ROUND_MS: String(roundMs), HEAPWARDEN_INTERVAL_MS: '50', HEAPWARDEN_DIR: directory };
   const run = start(node, ['--import', 'heapwarden/register'], program, env, []);
   let hasEnded = false;
   run.ended.finally(() => { hasEnded = true; }).catch(() => {});
@@ -112,15 +110,15 @@ async function watched(node, program, untilMs) {
 }
 
 /** The report of a leaky program. */
-async function full(node, program) {
-  const { report, tookMs, stderr } = await watched(node, program, FULL_DEADLINE_MS);
+async function full(node, program, pace) {
+  const { report, tookMs, stderr } = await watched(node, program, pace, FULL_DEADLINE_MS);
   if (!report) throw new Error(`no leak was reported in ${FULL_DEADLINE_MS} ms\n${stderr}`);
   return { report, tookMs };
 }
 
 /** What a healthy program was wrongly told of, beside a leaky twin that was found out after `twinMs`. */
-async function healthy(node, program, twinMs = 0) {
-  const { report, stderr } = await watched(node, program, Math.max(TWIN_LEAST_MS, twinMs * TWIN_SHARE));
+async function healthy(node, program, pace, twinMs = 0) {
+  const { report, stderr } = await watched(node, program, pace, Math.max(TWIN_LEAST_MS, twinMs * TWIN_SHARE));
   return { report, stderr };
 }
 

@@ -14,21 +14,21 @@ const { full, healthy, quick } = require('./child');
 const { culpritText, judgeHealth, judgeLeak } = require('./judge');
 
 /** Whether a leaky program was diagnosed: `{ misses, culprits, tookMs }`, misses in words. */
-async function diagnose({ programs, expected, warmUp }, { node, isFull }) {
+async function diagnose({ programs, expected, pace }, { node, isFull }) {
   const { culprits, tookMs } = isFull
-    ? await full(node, programs.leaky).then(({ report, tookMs }) => ({ culprits: report.culprits, tookMs }))
-    : await quick(node, programs.leaky, warmUp);
+    ? await full(node, programs.leaky, pace).then(({ report, tookMs }) => ({ culprits: report.culprits, tookMs }))
+    : await quick(node, programs.leaky, pace);
   const misses = Object.entries(judgeLeak(expected, culprits)).flatMap(([what, found]) => (found ? [`${what}: ${found}`] : []));
   return { misses, culprits, tookMs };
 }
 
 /** Whether a healthy program was left alone, likewise. */
-async function leaveAlone({ programs, expected, warmUp }, { node, isFull, twinMs }) {
+async function leaveAlone({ programs, expected, pace }, { node, isFull, twinMs }) {
   if (!isFull) {
-    const { culprits, units } = await quick(node, programs.healthy, warmUp);
+    const { culprits, units } = await quick(node, programs.healthy, pace);
     return { misses: judgeHealth(expected, culprits, units), culprits };
   }
-  const { report, stderr } = await healthy(node, programs.healthy, twinMs);
+  const { report, stderr } = await healthy(node, programs.healthy, pace, twinMs);
   const misses = report ? [`a leak: ${report.culprits[0] ? culpritText(report.culprits[0]) : 'without culprits'}`] : [];
   if (!report && stderr.includes('heapwarden')) misses.push(stderr.trim());
   return { misses, culprits: report?.culprits ?? [] };
