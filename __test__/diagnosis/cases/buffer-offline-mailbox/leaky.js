@@ -12,7 +12,7 @@ class Mailbox { // <-- leak
     this.waiting = []; // <-- leak
   }
 
-  put(picture) {
+  put(picture) { // <-- leak
     this.waiting.push(picture); // <-- leak
   }
 

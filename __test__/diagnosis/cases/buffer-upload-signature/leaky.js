@@ -8,7 +8,7 @@ const { client, drive, listening } = require('../../drive.js');
 const signatures = new Map(); // <-- leak
 
 const app = express();
-app.put('/files/:name', express.raw({ type: '*/*', limit: '1mb' }), (req, res) => {
+app.put('/files/:name', express.raw({ type: '*/*', limit: '1mb' }), (req, res) => { // <-- leak
   signatures.set(req.params.name, req.body.subarray(-32)); // <-- leak
   res.json({ known: signatures.size });
 });

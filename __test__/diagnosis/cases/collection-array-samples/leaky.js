@@ -11,7 +11,7 @@ class Recorder { // <-- leak
     this.samples = []; // <-- leak
   }
 
-  record(path, tookMs, headers) {
+  record(path, tookMs, headers) { // <-- leak
     this.samples.push({ path, tookMs, at: new Date(), headers }); // <-- leak
   }
 

@@ -7,7 +7,7 @@ import drivers from '../../drive.js';
 const { client, drive, listening } = drivers;
 const caches = new Map(); // <-- leak
 
-function cacheFor(url) {
+function cacheFor(url) { // <-- leak
   let cache = caches.get(url);
   if (!cache) {
     cache = new LRUCache({ max: 50 });

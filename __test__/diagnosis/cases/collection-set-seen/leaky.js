@@ -10,7 +10,7 @@ const seen = new Set(); // <-- leak
 let handled = 0;
 
 const wss = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-wss.on('connection', (socket) => {
+wss.on('connection', (socket) => { // <-- leak
   socket.on('message', (data) => { // <-- leak
     const { key } = JSON.parse(data);
     if (!seen.has(key)) {

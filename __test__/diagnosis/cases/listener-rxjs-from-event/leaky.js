@@ -12,7 +12,7 @@ class PriceFeed extends EventEmitter {}
 const feed = new PriceFeed().setMaxListeners(0);
 let filled = 0;
 
-function follow(limit) {
+function follow(limit) { // <-- leak
   const order = { limit, quotes: new Array(50).fill(limit) };
   fromEvent(feed, 'tick') // <-- leak
     .pipe(map((tick) => tick.price), filter((price) => price <= order.limit))

@@ -22,7 +22,7 @@ const renderers = createPool({ // <-- leak
   destroy: async (renderer) => renderer.fonts.clear(),
 }, { max: 100_000 });
 
-async function render(text) {
+async function render(text) { // <-- leak
   const renderer = await renderers.acquire(); // <-- leak
   const document = renderer.render(text);
   await renderers.release(renderer);

@@ -10,7 +10,7 @@ const pool = mysql.createPool({ // <-- leak
   host: '127.0.0.1', port: await standIns.standIn('mysql.js'), user: 'bank', connectionLimit: 10_000,
 });
 
-async function transfer(from, to) {
+async function transfer(from, to) { // <-- leak
   const connection = await pool.getConnection(); // <-- leak
   try {
     await connection.query('BEGIN');

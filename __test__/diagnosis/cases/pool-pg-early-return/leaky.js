@@ -9,7 +9,7 @@ const { standIn } = require('../../servers/stand-in.js');
 
 let pool;
 
-async function userById(id) {
+async function userById(id) { // <-- leak
   const connection = await pool.connect(); // <-- leak
   if (id % 5 === 0) return undefined; // <-- leak
   const { rows } = await connection.query('SELECT id, name FROM users WHERE id = $1', [id]);

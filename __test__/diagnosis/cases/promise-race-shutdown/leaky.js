@@ -20,7 +20,7 @@ async function prepare(id) {
 }
 
 const app = express();
-app.get('/reports/:id', async (req, res) => {
+app.get('/reports/:id', async (req, res) => { // <-- leak
   const result = await Promise.race([stopping, prepare(req.params.id)]); // <-- leak
   res.json(result);
 });

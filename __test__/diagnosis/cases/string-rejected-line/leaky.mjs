@@ -10,7 +10,7 @@ class Inbox { // <-- leak
     this.rejected = []; // <-- leak
   }
 
-  accept(text) {
+  accept(text) { // <-- leak
     const [header, ...lines] = text.split('\n');
     if (lines.every((line) => line.includes(','))) return true;
     this.rejected.push(header.slice(0, header.indexOf(','))); // <-- leak

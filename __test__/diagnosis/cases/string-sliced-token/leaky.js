@@ -8,7 +8,7 @@ const { client, drive, listening } = require('../../drive.js');
 const tokens = new Map(); // <-- leak
 
 const app = express();
-app.post('/documents/:id', express.text({ limit: '1mb' }), (req, res) => {
+app.post('/documents/:id', express.text({ limit: '1mb' }), (req, res) => { // <-- leak
   const start = req.body.indexOf('token=') + 6;
   tokens.set(req.params.id, req.body.slice(start, start + 32)); // <-- leak
   res.json({ tokens: tokens.size });
