@@ -12,8 +12,9 @@ class Renderer { // <-- leak
   }
 
   render(text) {
-    if (text === '') throw new RangeError('an empty document');
-    return `%PDF ${text.length} with ${this.fonts.size} fonts`;
+    const [font] = text.split(':');
+    if (!this.fonts.has(font)) throw new RangeError(`there is no ${font}`);
+    return `%PDF ${text.length} in ${font}`;
   }
 }
 
@@ -45,7 +46,7 @@ drive({
     return client(await listening(app.listen(0, '127.0.0.1')));
   },
   async unit(i, get) {
-    const { status } = await get('/pdf', { method: 'POST', headers, body: i % 3 === 0 ? '{}' : `text ${i}` });
+    const { status } = await get('/pdf', { method: 'POST', headers, body: `font-${i % 3 === 0 ? 99 : i % 40}: text` });
     if (status !== (i % 3 === 0 ? 400 : 200)) throw new Error(`status ${status}`);
   },
 });
