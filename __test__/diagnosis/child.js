@@ -61,20 +61,31 @@ async function stop({ child, ended }) {
 async function quick(node, program, { warmUp, roundMs }) {
   const env = { ROUNDS: '100000', ROUND_MS: String(roundMs) };
   const run = start(node, ['--require', path.join(__dirname, 'look.js')], program, env, ['ipc']);
+  // What is done while the first look is worked upon is done after it: a look is of the heap as it was when it was asked for.
   let rounds = 0;
   let units = 0;
-  let isWarm = false;
+  let hasBaseline = false;
+  const proceed = () => {
+    if (!hasBaseline || rounds < warmUp + QUICK_ROUNDS) return;
+    run.child.send('growth');
+    run.onRound = () => {};
+  };
   run.onRound = (done) => {
+    if (rounds >= warmUp) units += done;
     rounds += 1;
-    if (isWarm) units += done;
     if (rounds === warmUp) run.child.send('baseline');
-    if (isWarm && ++isWarm === QUICK_ROUNDS + 1) run.child.send('growth');
+    proceed();
   };
   const found = new Promise((resolve, reject) => {
     run.child.on('message', (message) => {
-      if (message.error) reject(new Error(message.error));
-      else if (message.what === 'baseline') isWarm = 1;
-      else resolve(message);
+      if (message.error) {
+        reject(new Error(message.error));
+      } else if (message.what === 'growth') {
+        resolve(message);
+      } else {
+        hasBaseline = true;
+        proceed();
+      }
     });
   });
   try {
