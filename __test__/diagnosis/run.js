@@ -15,10 +15,12 @@ const { culpritText, judgeHealth, judgeLeak } = require('./judge');
 
 /** Whether a leaky program was diagnosed: `{ misses, culprits, tookMs }`, misses in words. */
 async function diagnose({ programs, expected, pace }, { node, isFull }) {
-  const { culprits, tookMs } = isFull
+  const { culprits, units, tookMs } = isFull
     ? await full(node, programs.leaky, pace).then(({ report, tookMs }) => ({ culprits: report.culprits, tookMs }))
     : await quick(node, programs.leaky, pace);
   const misses = Object.entries(judgeLeak(expected, culprits)).flatMap(([what, found]) => (found ? [`${what}: ${found}`] : []));
+  // Else the silence of the healthy twin would prove nothing.
+  if (!isFull && judgeHealth(expected, culprits, units).length === 0) misses.push('growth: a healthy program might have it');
   return { misses, culprits, tookMs };
 }
 
