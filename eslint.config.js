@@ -13,6 +13,7 @@ module.exports = [
       '**/target/**',
       'heapwarden-evidence/**',
       '__test__/golden/**',
+      '__test__/diagnosis/build/**',
     ],
   },
   js.configs.recommended,
@@ -50,6 +51,11 @@ module.exports = [
     // Benchmarks load packages of their own, installed on demand, and run on one Node.
     files: ['bench/**'],
     settings: { node: { version: '>=20.19.0' } },
+  },
+  {
+    // Programs with packages of their own, installed by the runner.
+    files: ['__test__/diagnosis/**'],
+    rules: { 'n/no-missing-require': 'off', 'n/no-missing-import': 'off' },
   },
   {
     // The leaky programs leak on purpose: what they bind and never read is the point.

@@ -1,0 +1,46 @@
+'use strict';
+
+// A gateway that reloads its routes, and counts how often a reload changed where the health check goes.
+
+const express = require('express');
+const { client, drive, listening } = require('../../drive.js');
+
+class RouteTable {
+  constructor(version) {
+    this.version = version;
+    this.targets = new Map(Array.from({ length: 60 }, (_, i) => [`/route/${i}`, { host: `10.0.0.${i}`, version }]));
+  }
+}
+
+let match;
+let moved = 0;
+
+const hasMoved = (previous, table) => previous?.('/route/0').host !== table.targets.get('/route/0').host;
+
+function reload(version) {
+  const table = new RouteTable(version);
+  const previous = match;
+  if (hasMoved(previous, table)) moved += 1;
+  match = (path) => table.targets.get(path);
+}
+
+const app = express();
+app.post('/reload/:version', (req, res) => {
+  reload(Number(req.params.version));
+  res.json({ moved });
+});
+app.get('/route/:n', (req, res) => {
+  res.json(match(req.path));
+});
+
+drive({
+  units: 10,
+  async start() {
+    return client(await listening(app.listen(0, '127.0.0.1')));
+  },
+  async unit(i, get) {
+    await get(`/reload/${i}`, { method: 'POST' });
+    const { status } = await get(`/route/${i % 60}`);
+    if (status !== 200) throw new Error(`status ${status}`);
+  },
+});
