@@ -313,7 +313,12 @@ mod tests {
         let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
         let site = |function_name: &str, growth_bytes| AllocationSite {
             function_name: function_name.into(),
-            location: Some(Location { file: "/srv/app/sessions.js".into(), line: 12, column: 3 }),
+            location: Some(Location {
+                file: "/srv/app/sessions.js".into(),
+                line: 12,
+                column: 3,
+                ..Location::default()
+            }),
             stack: Vec::new(),
             live_bytes: 2048,
             live_count: 20,
