@@ -15,6 +15,7 @@ mod advice;
 mod explain;
 mod finding;
 mod holder;
+mod named;
 mod net;
 mod pattern;
 mod place;
@@ -49,6 +50,9 @@ const NOISE_BYTES: u64 = 4096;
 
 /// A reader acts on the first few.
 const MAX_CULPRITS: usize = 20;
+
+/// Of the first few it is looked for by what name the program itself knows their holder.
+const MOST_NAMED: usize = 3;
 
 /// Longer paths are cut in the middle.
 const MAX_STEPS: usize = 48;
@@ -139,7 +143,7 @@ pub(crate) fn culprits(
     findings.extend(region.stores(graph, MIN_BYTES).filter_map(|store| Finding::of_store(ground, store)));
     let mut findings = folded(ground, findings);
     findings.truncate(MAX_CULPRITS);
-    Ok(findings.iter().map(|finding| finding.report(ground)).collect())
+    Ok((0..).zip(&findings).map(|(at, finding)| finding.report(ground, at < MOST_NAMED)).collect())
 }
 
 /// What all findings are made from.

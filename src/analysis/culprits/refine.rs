@@ -7,7 +7,7 @@
 //! ```
 
 use super::explain::{MIN_COUNT, Unit, heaviest};
-use super::finding::nearest;
+use super::finding::sample as chosen;
 use super::pattern::{MOSTLY, buffer_share, is_timer};
 use super::scene::Scene;
 use super::{Ground, is_program_class, is_user_class};
@@ -26,7 +26,7 @@ pub(crate) fn refined(ground: Ground<'_>, unit: Unit, sample: Node) -> (Unit, No
         let scene = Scene::of(ground, &unit, sample);
         entries(ground, &scene).or_else(|| functions(ground, &scene)).or_else(|| owners(ground, &scene))
     };
-    match better.and_then(|better| Some((nearest(ground.paths, &better.nodes)?, better))) {
+    match better.and_then(|better| Some((chosen(ground, &better)?, better))) {
         Some((sample, better)) => (better, sample),
         None => (unit, sample),
     }
