@@ -64,12 +64,15 @@ function binding(outline, at) {
   if (texts[at + 1] === '=>') return ofFunction(outline, at, ({ params }) => params[0] === at);
   // Out of the patterns around it.
   let start = at;
-  while (parent[start] >= 0 && isPattern(outline, parent[start], start)) start = parent[start];
-  if (texts[parent[start]] === '(') {
+  let keyword = keywordBefore(outline, start);
+  while (keyword === undefined && parent[start] >= 0 && isPattern(outline, parent[start], start)) {
+    start = parent[start];
+    keyword = keywordBefore(outline, start);
+  }
+  if (keyword === undefined && texts[parent[start]] === '(') {
     const found = ofFunction(outline, at, ({ params }) => params[0] === parent[start] && isParameter(outline, start));
     if (found) return found;
   }
-  const keyword = keywordBefore(outline, start);
   if (keyword === undefined) return undefined;
   if (texts[keyword] === 'import') return { at, from: -1, to: texts.length, isImport: true };
   return { at, ...scopeOf(outline, keyword), owner: ownerOf(outline, keyword) };
@@ -130,7 +133,7 @@ function scopeOf(outline, keyword) {
     while (opener >= 0 && kinds.get(opener) !== 'function') opener = parent[opener];
   } else if (texts[opener] === '(') {
     const close = partner[opener];
-    return { from: opener, to: texts[close + 1] === '{' ? partner[close + 1] : close };
+    return { from: opener, to: texts[close + 1] === '{' ? partner[close + 1] : outline.endOfExpression(close + 1) };
   }
   return opener < 0 ? { from: -1, to: texts.length } : { from: opener, to: partner[opener] };
 }

@@ -9,6 +9,9 @@ const jsTokens = require('js-tokens');
 /** How long the program's thread is kept at a time. */
 const SLICE_MS = 8;
 const TOKENS_A_LOOK = 512;
+const TOKENS_A_PAUSE = 16_384;
+/** How often a text is read again because a `/` in it was misunderstood. */
+const MOST_DIVISIONS = 8;
 /** How far back the types of a result, or the modifiers of a method, may reach. */
 const MOST_TYPE_TOKENS = 200;
 
@@ -16,7 +19,7 @@ const OPENERS = new Map([['{', '}'], ['(', ')'], ['[', ']'], ['`${', '}`']]);
 const CLOSERS = new Set(OPENERS.values());
 const CONTROL = new Set(['if', 'for', 'while', 'switch', 'with', 'catch']);
 const MODIFIERS = new Set(['function', '*', 'async', 'get', 'set', 'static', 'public', 'private', 'protected', 'override', 'accessor']);
-const WORD = /^#?[\p{ID_Start}$_\\]/u;
+const WORD = /^#?[a-zA-Z$_\p{ID_Start}\\]/u;
 
 const LITERALS = new Map([
   ['StringLiteral', undefined], ['NumericLiteral', '0'], ['RegularExpressionLiteral', '/./'], ['NoSubstitutionTemplate', '``'],
@@ -28,6 +31,18 @@ const LITERALS = new Map([
  * kept, but strings whole. Undefined where a literal has no end: that is not what Node has run.
  */
 async function tokensOf(text, jsx) {
+  let mended = text;
+  for (let tries = 0; tries < MOST_DIVISIONS; tries++) {
+    const { tokens, openAt, isDivision } = await tokenised(mended, jsx);
+    if (openAt === undefined) return { ...tokens, lines: lineStarts(text) };
+    if (!isDivision) return undefined;
+    mended = `${mended.slice(0, openAt)}%${mended.slice(openAt + 1)}`;
+  }
+  return undefined;
+}
+
+/** The tokens of `text`, or where the literal begins that has no end; a regular expression without one is a division after TypeScript's `x!`. */
+async function tokenised(text, jsx) {
   const texts = [];
   const starts = [];
   const tokens = jsTokens(text, { jsx });
@@ -35,7 +50,7 @@ async function tokensOf(text, jsx) {
   let seen = 0;
   let since = performance.now();
   for (const { type, value, closed } of tokens) {
-    if (closed === false) return undefined;
+    if (closed === false) return { openAt: offset, isDivision: type === 'RegularExpressionLiteral' };
     const kept = keptOf(type, value);
     if (kept !== undefined) {
       texts.push(kept);
@@ -43,11 +58,16 @@ async function tokensOf(text, jsx) {
     }
     offset += value.length;
     if (++seen % TOKENS_A_LOOK === 0 && performance.now() - since > SLICE_MS) {
-      await new Promise((resolve) => { setImmediate(resolve); });
+      await pause();
       since = performance.now();
     }
   }
-  return { texts, starts, lines: lineStarts(text) };
+  return { tokens: { texts, starts } };
+}
+
+/** Lets the program go on with its own work. */
+function pause() {
+  return new Promise((resolve) => { setImmediate(resolve); });
 }
 
 function keptOf(type, value) {
@@ -60,7 +80,10 @@ function keptOf(type, value) {
 /** Lines as V8 counts them. */
 function lineStarts(text) {
   const starts = [0];
-  for (const { index, 0: end } of text.matchAll(/\r\n|[\n\r\u2028\u2029]/g)) starts.push(index + end.length);
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 10 || code === 0x2028 || code === 0x2029 || (code === 13 && text.charCodeAt(at + 1) !== 10)) starts.push(at + 1);
+  }
   return starts;
 }
 
@@ -83,7 +106,16 @@ class Outline {
   static async of(text, file) {
     const tokens = await tokensOf(text.startsWith('\ufeff') ? text.slice(1) : text, /\.[jt]sx$/i.test(file));
     const outline = tokens && new Outline(tokens, /\.[mc]?tsx?$/i.test(file));
-    return outline?.partner && outline;
+    if (!outline?.#pair()) return undefined;
+    await pause();
+    const bodies = outline.#findClasses();
+    const { texts } = outline;
+    for (let at = 0; at < texts.length; at++) {
+      if (texts[at] === '=>') outline.#addArrow(at);
+      else if (texts[at] === '{') outline.kinds.set(at, bodies.has(at) ? 'class' : outline.#kindOf(at));
+      if ((at + 1) % TOKENS_A_PAUSE === 0) await pause();
+    }
+    return outline;
   }
 
   constructor({ texts, starts, lines }, isTyped) {
@@ -91,12 +123,6 @@ class Outline {
     this.#starts = starts;
     this.#lines = lines;
     this.#isTyped = isTyped;
-    if (!this.#pair()) return;
-    const bodies = this.#findClasses();
-    for (let at = 0; at < texts.length; at++) {
-      if (texts[at] === '=>') this.#addArrow(at);
-      else if (texts[at] === '{') this.kinds.set(at, bodies.has(at) ? 'class' : this.#kindOf(at));
-    }
   }
 
   #pair() {
@@ -127,10 +153,14 @@ class Outline {
     for (let from = 0; from < texts.length; from++) {
       if (texts[from] !== 'class' || this.isMember(from) || !(isWord(texts[from + 1]) || texts[from + 1] === '{')) continue;
       let base;
+      // Inside of type parameters.
+      let depth = 0;
       for (let at = from + 1; at < texts.length && !CLOSERS.has(texts[at]) && texts[at] !== ';'; at++) {
-        if (texts[at] === 'extends') base ??= texts[at + 1];
+        if (texts[at] === '<') depth += 1;
+        else if (/^>+$/.test(texts[at])) depth -= texts[at].length;
+        else if (texts[at] === 'extends' && depth === 0) base ??= texts[at + 1];
         if (!OPENERS.has(texts[at])) continue;
-        if (texts[at] === '{' && !/^[<,:|&=]$/.test(texts[at - 1])) {
+        if (texts[at] === '{' && depth <= 0) {
           const isNamed = isWord(texts[from + 1]) && texts[from + 1] !== 'extends' && texts[from + 1] !== 'implements';
           this.classes.push({ from, body: at, to: partner[at], name: isNamed ? texts[from + 1] : undefined, base });
           bodies.add(at);
@@ -157,11 +187,12 @@ class Outline {
     const isBlock = texts[at + 1] === '{';
     this.functions.push({
       from: isAsync ? params[0] - 1 : params[0], params, name: undefined, body: at + 1,
-      to: isBlock ? partner[at + 1] : this.#endOfExpression(at + 1),
+      to: isBlock ? partner[at + 1] : this.endOfExpression(at + 1),
     });
   }
 
-  #endOfExpression(from) {
+  /** The last token of the expression at `from`, as far as brackets and commas tell. */
+  endOfExpression(from) {
     const { texts, partner } = this;
     let at = from;
     while (at < texts.length && !CLOSERS.has(texts[at]) && texts[at] !== ',' && texts[at] !== ';') {
@@ -211,7 +242,8 @@ class Outline {
     const name = texts[at] === 'function' || !isWord(texts[at]) ? undefined : texts[at];
     let from = texts[at] === ']' ? partner[at] : at;
     while (MODIFIERS.has(texts[from - 1])) from -= 1;
-    return { from, name };
+    const isDeclared = texts.slice(from, at + 1).includes('function');
+    return isInBody || isDeclared ? { from, name } : undefined;
   }
 
   #beforeGenerics(close) {
@@ -241,8 +273,7 @@ class Outline {
     if (line > this.#lines.length) return -1;
     const offset = this.#lines[line - 1] + column - 1;
     if (line < this.#lines.length && offset >= this.#lines[line]) return -1;
-    const at = lastAtOrBefore(this.#starts, offset);
-    return at;
+    return lastAtOrBefore(this.#starts, offset);
   }
 
   startsAt(at, { line, column }) {
