@@ -9,7 +9,7 @@ const { within, MOST_MS } = require('./positions');
 const { originalPlaces, readText } = require('./source-map');
 
 /** Longer texts are bundles: their sources are looked at instead. Some tens of milliseconds of the program's thread, in slices. */
-const MOST_TEXT_BYTES = 1024 * 1024;
+const MOST_TEXT_BYTES = 512 * 1024;
 /** What an outline takes for a moment, in times the text's length. */
 const OUTLINE_TAKES = 32;
 /** What one report may take. */
@@ -79,7 +79,7 @@ async function byFunction(culprit, texts) {
   const search = async (file, place, isMapped) => {
     const outline = await texts.of(file);
     const inner = outline && functionAt(outline, place, labelAt(culprit, location), isMapped);
-    const at = inner && declared(outline, culprit, inner, isMapped);
+    const at = inner && await declared(outline, culprit, inner, isMapped);
     return at === undefined ? undefined : outline.placeOf(at);
   };
   if (generated && generated.file !== location.file) {
@@ -93,20 +93,20 @@ async function byFunction(culprit, texts) {
 }
 
 /** The token that declares what holds, or the variable by which the function at the holder's place has it. */
-function declared(outline, culprit, inner, isMapped) {
+async function declared(outline, culprit, inner, isMapped) {
   const { holder: { name, location }, retainerPath } = culprit;
   const isWanted = (edge) => NAME.test(edge) && !(isMapped && edge.length < LEAST_SOURCE_NAME);
   for (const step of retainerPath.filter(({ edge }) => edge === name && isWanted(edge))) {
     const isFunction = step.name.startsWith(LABEL);
     if (isFunction && step.location && !isSame(step.location, location)) continue;
-    const bound = isFunction ? variable(outline, name, inner) : undefined;
+    const bound = isFunction ? await variable(outline, name, inner) : undefined;
     // What is imported is declared elsewhere.
     if (bound === null) return undefined;
     const at = bound ?? property(outline, name, step.name, inner);
     if (at !== undefined) return at;
   }
   const way = retainerPath.find((step) => step.location && step.name.startsWith(LABEL) && isSame(step.location, location) && isWanted(step.edge));
-  return way && (variable(outline, way.edge, inner) ?? undefined);
+  return way && (await variable(outline, way.edge, inner) ?? undefined);
 }
 
 /** The declaration of what no function has, a global variable for one, in the program's files that the culprit tells of. */

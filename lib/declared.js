@@ -2,13 +2,15 @@
 
 // Where, in the outline of one file, a name is declared that a function or an object of that file has.
 
-const { isWord } = require('./outline');
+const { isWord, pause } = require('./outline');
 
 const DECLARES = new Set(['const', 'let', 'var', 'using']);
 const FIELD_MODIFIERS = new Set(['static', 'readonly', 'private', 'public', 'protected', 'declare', 'override', 'accessor', 'abstract']);
 const ASSIGNS = new Set(['=', '??=', '||=', '&&=', '+=']);
 const GLOBALS = new Set(['global', 'globalThis', 'self', 'window']);
 const LABEL = '(closure) ';
+/** Mentions of a name that are looked at before the program may go on. */
+const MENTIONS_A_PAUSE = 2048;
 /** How far from a name the statement that declares it may begin. */
 const MOST_BACK = 2000;
 
@@ -43,25 +45,31 @@ function isCalled({ texts }, { from, name, params }, label) {
  * The token at which the variable `name` is declared that a closure `inner` has: in the scope nearest around it, or in itself where it is what is
  * kept of a call. Null for an import, undefined where there is none.
  */
-function variable(outline, name, inner) {
-  const found = mentions(outline, name).map((at) => binding(outline, at)).filter(Boolean);
+async function variable(outline, name, inner) {
+  const found = [];
+  for (const [i, at] of mentions(outline, name).entries()) {
+    const bound = binding(outline, at);
+    if (bound) found.push(bound);
+    if ((i + 1) % MENTIONS_A_PAUSE === 0) await pause();
+  }
   const around = found.filter(({ from, to }) => from <= inner.from && inner.to <= to && !(from === inner.from && to === inner.to));
-  const own = found.filter((one) => one.owner === inner || (inner.isFile && one.from === -1));
+  const ownerOfOne = ({ at, owner }) => owner ?? (at >= inner.body && at <= inner.to ? ownerOf(outline, at) : undefined);
+  const isOwn = (one) => ownerOfOne(one) === inner || (inner.isFile && one.from === -1);
   const narrowest = (list) => {
-    const width = Math.min(...list.map(({ from, to }) => to - from));
+    const width = list.reduce((least, { from, to }) => Math.min(least, to - from), Infinity);
     return nearest(list.filter(({ from, to }) => to - from === width), inner.from, ({ at }) => at);
   };
-  // A class's or function's own name is not what holds anything but itself.
-  const chosen = narrowest(around) ?? narrowest(own);
+  // What is kept of a call that goes on has the function's own variables.
+  const chosen = narrowest(around) ?? narrowest(found.filter(isOwn));
   if (chosen === undefined) return undefined;
   return chosen.isImport ? null : chosen.at;
 }
 
 /** What the mention of a name at `at` binds, if anything: `{ at, from, to }`, its scope by token, and `owner`, a function. */
 function binding(outline, at) {
-  const { texts, partner, parent } = outline;
+  const { texts, parent } = outline;
   if (outline.isMember(at) || !mayBind(texts, at)) return undefined;
-  if (texts[at + 1] === '=>') return ofFunction(outline, at, ({ params }) => params[0] === at);
+  if (texts[at + 1] === '=>') return parameterOf(outline, at, at);
   // Out of the patterns around it.
   let start = at;
   let keyword = keywordBefore(outline, start);
@@ -70,16 +78,16 @@ function binding(outline, at) {
     keyword = keywordBefore(outline, start);
   }
   if (keyword === undefined && texts[parent[start]] === '(') {
-    const found = ofFunction(outline, at, ({ params }) => params[0] === parent[start] && isParameter(outline, start));
+    const found = isParameter(texts, start) && parameterOf(outline, at, parent[start]);
     if (found) return found;
   }
   if (keyword === undefined) return undefined;
   if (texts[keyword] === 'import') return { at, from: -1, to: texts.length, isImport: true };
-  return { at, ...scopeOf(outline, keyword), owner: ownerOf(outline, keyword) };
+  return { at, ...scopeOf(outline, keyword) };
+}
 
-  function isParameter({ texts: all }, first) {
-    return /^(?:[(,]|\.{3}|private|public|protected|readonly|override|\))$/.test(all[first - 1]) && partner[parent[first]] > first;
-  }
+function isParameter(texts, at) {
+  return /^(?:[(,]|\.{3}|private|public|protected|readonly|override|\))$/.test(texts[at - 1]);
 }
 
 /** What stands on both sides of a name that is bound. */
@@ -101,14 +109,15 @@ function isPattern(outline, opener, at) {
   return /^(?:[=,:)\]}]|of|in|from)$/.test(texts[partner[opener] + 1] ?? '');
 }
 
-function ofFunction(outline, at, isIt) {
-  const owner = outline.functions.find(isIt);
+/** What the mention at `at` binds as one of the parameters that begin at `first`. */
+function parameterOf(outline, at, first) {
+  const owner = outline.byParameters.get(first);
   return owner && { at, from: owner.from, to: owner.to, owner };
 }
 
 /** The `const`, `let`, `var` or `import` whose list of names has what begins at `start`. */
 function keywordBefore(outline, start) {
-  const { texts, partner } = outline;
+  const { texts, partner, parent, kinds } = outline;
   const isKeyword = (at) => (DECLARES.has(texts[at]) || texts[at] === 'import') && !outline.isMember(at) && texts[at + 1] !== '(';
   let at = start - 1;
   if (isKeyword(at)) return at;
@@ -116,11 +125,14 @@ function keywordBefore(outline, start) {
     for (let steps = 0; steps < 4; steps++, at--) if (texts[at] === 'import') return at;
     return undefined;
   }
-  if (texts[at] !== ',') return undefined;
-  for (let steps = 0; at >= 0 && steps < MOST_BACK; steps++) {
+  const opener = parent[start];
+  // Of lists, calls and objects there is no need to look through them all.
+  const isList = opener >= 0 && (texts[opener] === '{' ? kinds.get(opener) === 'object' : !DECLARES.has(texts[opener + 1]));
+  if (texts[at] !== ',' || isList) return undefined;
+  for (let steps = 0; at > opener && steps < MOST_BACK; steps++) {
     if (isKeyword(at)) return at;
-    if (/^(?:[;{([]|`\$\{)$/.test(texts[at])) return undefined;
-    at = /^(?:[)\]}]|\}`)$/.test(texts[at]) ? partner[at] - 1 : at - 1;
+    if (texts[at] === ';') return undefined;
+    at = partner[at] >= 0 ? partner[at] - 1 : at - 1;
   }
   return undefined;
 }
@@ -198,7 +210,7 @@ function isField(outline, at) {
 
 /** Whether a constructor's parameter makes a field, as TypeScript has it. */
 function isGiven(outline, at) {
-  const owner = outline.functions.find(({ params }) => params[0] === outline.parent[at]);
+  const owner = outline.byParameters.get(outline.parent[at]);
   return owner?.name === 'constructor' && FIELD_MODIFIERS.has(outline.texts[at - 1]);
 }
 

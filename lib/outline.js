@@ -98,6 +98,8 @@ class Outline {
   kinds = new Map();
   /** `{ from, params: [open, close], to, name, body }`, as indexes of tokens. */
   functions = [];
+  /** The same by the token at which their parameters begin. */
+  byParameters = new Map();
   /** `{ from, body, to, name, base }`. */
   classes = [];
   #isTyped;
@@ -177,6 +179,11 @@ class Outline {
     return this.texts[at - 1] === '.' || this.texts[at - 1] === '?.';
   }
 
+  #add(found) {
+    this.functions.push(found);
+    this.byParameters.set(found.params[0], found);
+  }
+
   #addArrow(at) {
     const { texts, partner } = this;
     const close = texts[at - 1] === ')' ? at - 1 : this.#beforeType(at);
@@ -185,7 +192,7 @@ class Outline {
     const params = isSingle ? [at - 1, at - 1] : [partner[close], close];
     const isAsync = texts[params[0] - 1] === 'async' && !this.isMember(params[0] - 1);
     const isBlock = texts[at + 1] === '{';
-    this.functions.push({
+    this.#add({
       from: isAsync ? params[0] - 1 : params[0], params, name: undefined, body: at + 1,
       to: isBlock ? partner[at + 1] : this.endOfExpression(at + 1),
     });
@@ -222,7 +229,7 @@ class Outline {
     const close = before === ')' ? at - 1 : this.#beforeType(at);
     const given = close === undefined ? undefined : this.#headBefore(partner[close]);
     if (given) {
-      this.functions.push({ ...given, params: [partner[close], close], body: at, to: partner[at] });
+      this.#add({ ...given, params: [partner[close], close], body: at, to: partner[at] });
       return 'function';
     }
     return this.#isValue(at) ? 'object' : 'block';
@@ -306,4 +313,4 @@ function isWord(text) {
   return text !== undefined && WORD.test(text);
 }
 
-module.exports = { Outline, isWord };
+module.exports = { Outline, isWord, pause };
