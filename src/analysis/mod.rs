@@ -53,4 +53,6 @@ mod node_tests;
 #[cfg(test)]
 mod path_tests;
 #[cfg(test)]
+mod pattern_tests;
+#[cfg(test)]
 mod tests;

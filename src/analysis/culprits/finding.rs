@@ -85,7 +85,8 @@ impl Finding {
         let scene = Scene::of(ground, &self.unit, self.sample);
         let recognised = recognise(&scene);
         let holder = Holder::of(&scene, &recognised, by_name);
-        let mut path = scene.path.clone();
+        // The links of a list between the sample and its owner are not told: which of them it is follows from nothing.
+        let mut path = scene.path[scene.links..].to_vec();
         if let Some(pool) = recognised.pool {
             path = through(graph, ground.paths, pool, &path);
         }

@@ -24,6 +24,7 @@ mod refine;
 mod region;
 mod scene;
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
@@ -53,6 +54,9 @@ const MAX_CULPRITS: usize = 20;
 
 /// Of the first few it is looked for by what name the program itself knows their holder.
 const MOST_NAMED: usize = 3;
+
+/// What has neither a pattern nor a place has to keep so many times as much to be told first.
+const DARK: i64 = 4;
 
 /// Longer paths are cut in the middle.
 const MAX_STEPS: usize = 48;
@@ -143,7 +147,15 @@ pub(crate) fn culprits(
     findings.extend(region.stores(graph, MIN_BYTES).filter_map(|store| Finding::of_store(ground, store)));
     let mut findings = folded(ground, findings);
     findings.truncate(MAX_CULPRITS);
-    Ok((0..).zip(&findings).map(|(at, finding)| finding.report(ground, at < MOST_NAMED)).collect())
+    let mut culprits: Vec<Culprit> =
+        (0..).zip(&findings).map(|(at, finding)| finding.report(ground, at < MOST_NAMED)).collect();
+    // What hangs on something of Node's alone is most often the far side of what the program itself keeps.
+    let is_dark = |culprit: &Culprit| culprit.pattern == Pattern::Unknown && culprit.location.is_none();
+    culprits.sort_by_key(|culprit| {
+        let share = if is_dark(culprit) { DARK } else { 1 };
+        Reverse(culprit.retained_size_delta / share)
+    });
+    Ok(culprits)
 }
 
 /// What all findings are made from.
@@ -181,7 +193,7 @@ fn groups(graph: &Graph, region: &Region, paths: &Paths) -> Result<Vec<Group>> {
     let mut budget = LIKE_OWNERS;
     let mut alike: HashMap<(Label, String), Group> = HashMap::new();
     let mut by_holder: Vec<_> = by_holder.into_iter().collect();
-    by_holder.sort_by_key(|((_, holder), tops)| (std::cmp::Reverse(tops.len()), *holder));
+    by_holder.sort_by_key(|((_, holder), tops)| (Reverse(tops.len()), *holder));
     for ((label, holder), tops) in by_holder {
         let likeness = likeness(graph, paths, tops[0], &mut budget);
         alike

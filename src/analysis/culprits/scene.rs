@@ -81,7 +81,7 @@ impl<'a> Scene<'a> {
             let steps: usize = self.path[..=at].iter().map(|owner| owner.run).sum();
             owner.steps == steps
                 && label_of(self.graph, owner.node) == label_of(self.graph, self.sample)
-                && is_link(self.graph, owner.node)
+                && (is_link(self.graph, owner.node) || self.graph.kind(owner.node).is_string())
         };
         self.path.iter().enumerate().take_while(is_link).count()
     }
