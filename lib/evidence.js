@@ -5,6 +5,7 @@ const { threadId } = require('node:worker_threads');
 const native = require('./load');
 const { bridge } = require('./bridge');
 const { MB, clones, room } = require('./clone');
+const { withDeclarations } = require('./declarations');
 const { HeapwardenError } = require('./errors');
 const { withFirstSeen } = require('./first-seen');
 const { withKnownLeaks } = require('./known-leaks');
@@ -218,6 +219,7 @@ class Evidence {
   async #described(report) {
     const packages = new Packages();
     await withPositions(report, packages);
+    await withDeclarations(report.culprits);
     await within(withKnownLeaks(report.culprits, packages), MOST_MS);
     await within(withFirstSeen(report.culprits, this.#directory, report.reportedAt), MOST_MS);
     return report;

@@ -38,7 +38,8 @@ monitor.once('leak', (report: LeakReport) => {
   const owner: string | undefined = place?.package;
   const known: KnownLeak | null | undefined = first?.known;
   const again: [string | undefined, string | undefined, string | null | undefined] = [first?.fingerprint, first?.firstSeen, known?.fixedIn];
-  return [place, pattern, steps, grown, version, written, owner, again];
+  const held: [string | null | undefined, SourceLocation | undefined] = [first?.holder?.name, first?.holder?.reachedThrough];
+  return [place, pattern, steps, grown, version, written, owner, again, held];
 });
 monitor.on('suspect', (suspicion: Verdict) => {
   const by: ConfirmedBy | undefined = suspicion.evidence.confirmedBy;
