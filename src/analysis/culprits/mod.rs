@@ -185,16 +185,19 @@ struct Group {
 
 fn groups(graph: &Graph, region: &Region, paths: &Paths) -> Result<Vec<Group>> {
     let mut holders = Holders::new(graph)?;
-    let mut by_holder: HashMap<(Label, Node), Vec<Node>> = HashMap::new();
+    let mut by_holder: HashMap<(Label, Node, u32), Vec<Node>> = HashMap::new();
     for top in region.tops() {
         let holder = holders.of(region, paths, top);
-        by_holder.entry((label_of(graph, top), holder)).or_default().push(top);
+        by_holder
+            .entry((label_of(graph, top), holder, owner_class(graph, paths, top)))
+            .or_default()
+            .push(top);
     }
     let mut budget = LIKE_OWNERS;
     let mut alike: HashMap<(Label, String), Group> = HashMap::new();
     let mut by_holder: Vec<_> = by_holder.into_iter().collect();
-    by_holder.sort_by_key(|((_, holder), tops)| (Reverse(tops.len()), *holder));
-    for ((label, holder), tops) in by_holder {
+    by_holder.sort_by_key(|((_, holder, class), tops)| (Reverse(tops.len()), *holder, *class));
+    for ((label, holder, _), tops) in by_holder {
         let likeness = likeness(graph, paths, tops[0], &mut budget);
         alike
             .entry((label, likeness))
@@ -205,6 +208,14 @@ fn groups(graph: &Graph, region: &Region, paths: &Paths) -> Result<Vec<Group>> {
     let mut groups: Vec<Group> = alike.into_values().collect();
     groups.sort_by_key(|group| group.holder);
     Ok(groups)
+}
+
+/// For a text, what holds it: all sorts of things share texts, that have nothing else in common.
+fn owner_class(graph: &Graph, paths: &Paths, node: Node) -> u32 {
+    match paths.step(node) {
+        Some(step) if graph.kind(node).is_string() => graph.name_index(step.from),
+        _ => 0,
+    }
 }
 
 /// The path of `node` by names alone: equal for the 50 arrays of a Map of arrays.
