@@ -69,14 +69,28 @@ pub(crate) fn heaviest(
     nodes: &[Node],
     counts: impl Fn(Node) -> bool,
 ) -> Option<Unit> {
-    let mut groups: HashMap<Label, (u64, Vec<Node>)> = HashMap::new();
+    let groups = by_label(graph, region, nodes, counts).into_iter();
+    groups.max_by_key(|(label, unit)| (unit.retained, *label)).map(|(_, unit)| unit)
+}
+
+/// The children of `nodes` that count, by class.
+fn by_label(
+    graph: &Graph,
+    region: &Region,
+    nodes: &[Node],
+    counts: impl Fn(Node) -> bool,
+) -> HashMap<Label, Unit> {
+    let mut groups: HashMap<Label, Unit> = HashMap::new();
     for child in nodes.iter().flat_map(|&node| region.children(node)).filter(|&child| counts(child)) {
-        let (size, group) = groups.entry(label_of(graph, child)).or_default();
-        *size = size.saturating_add(region.size(child));
-        group.push(child);
+        let unit = groups.entry(label_of(graph, child)).or_insert_with(|| Unit {
+            nodes: Vec::new(),
+            retained: 0,
+            chain: false,
+        });
+        unit.retained = unit.retained.saturating_add(region.size(child));
+        unit.nodes.push(child);
     }
-    let (_, (retained, nodes)) = groups.into_iter().max_by_key(|(label, (size, _))| (*size, *label))?;
-    Some(Unit { nodes, retained, chain: false })
+    groups
 }
 
 /// Follows the heaviest child down from `top`, until many of a class lie side by side or a class has come again and again.
@@ -95,11 +109,7 @@ fn inside(graph: &Graph, region: &Region, top: Node) -> Option<Unit> {
         }
         let is_chain =
             longest.and_then(|label| walked.get(&label)).is_some_and(|nodes| nodes.len() >= MIN_COUNT);
-        if !is_chain
-            && let Some(group) = heaviest(graph, region, &[at], |_| true)
-            && group.nodes.len() >= MIN_COUNT
-            && group.retained * 2 >= region.size(at)
-        {
+        if !is_chain && let Some(group) = side_by_side(graph, region, at) {
             return Some(unwrap(graph, region, &group).unwrap_or(group));
         }
         let Some(child) = region.children(at).max_by_key(|&child| {
@@ -124,6 +134,24 @@ fn inside(graph: &Graph, region: &Region, top: Node) -> Option<Unit> {
     }
     let chain = Unit { retained: region.size(top), nodes, chain: true };
     Some(carried(graph, region, &chain).unwrap_or(chain))
+}
+
+/// The class of which most lies side by side in `node`, with all that lies there many at a time, where that is most of what `node` keeps:
+/// a socket's listeners, the requests they belong to and the texts of these are one cause.
+fn side_by_side(graph: &Graph, region: &Region, node: Node) -> Option<Unit> {
+    let mut largest: Option<Unit> = None;
+    let mut retained = 0u64;
+    for (_, unit) in by_label(graph, region, &[node], |_| true) {
+        if unit.nodes.len() >= MIN_COUNT {
+            retained = retained.saturating_add(unit.retained);
+            let key = |unit: &Unit| (unit.retained, unit.nodes.first().copied());
+            if largest.as_ref().is_none_or(|other| key(other) < key(&unit)) {
+                largest = Some(unit);
+            }
+        }
+    }
+    let is_most = retained.saturating_mul(2) >= region.size(node);
+    largest.filter(|_| is_most).map(|unit| Unit { retained, ..unit })
 }
 
 /// What the links of a list of Node's own carry: the functions that listen to an event target.
