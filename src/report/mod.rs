@@ -8,7 +8,9 @@ mod text;
 mod verdict;
 
 pub use file::{AtomicFile, Content, Reserved, fresh};
-pub use leak::{AllocationSite, EvidenceNote, Frame, KnownLeak, LeakReport, ReportedCulprit, SCHEMA_VERSION};
+pub use leak::{
+    AllocationSite, Confirmation, EvidenceNote, Frame, KnownLeak, LeakReport, ReportedCulprit, Rung, SCHEMA_VERSION,
+};
 pub use look::look;
 pub use sample::{GcRecord, SampleRecord};
 pub use text::render;
