@@ -193,19 +193,20 @@ class Evidence {
     // An urgent leak may be called at the end of the warm-up, together with the baseline.
     await this.#pending?.catch(() => {});
     await this.#looking?.done;
+    const released = this.#released;
     const baseline = this.#baseline;
     const known = this.#known(verdict);
     if (baseline && !known) await sleep(baseline.at + this.#leastAgeMs - Date.now());
     let refused = (known ? undefined : this.refusal('leak')) ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
     let found = {};
     try {
-      if (!refused) found = known ?? await this.#growth(baseline, onError);
+      if (!refused) found = known ? { ...known } : await this.#growth(baseline, onError);
     } catch (error) {
       refused = `the evidence could not be taken: ${error.message}`;
       onError(error);
     }
     const census = refused ? await this.#counted(refused) : undefined;
-    const sure = refused ? undefined : await this.#confirmed(verdict, baseline, found, onError);
+    const sure = refused ? undefined : await this.#confirmed(verdict, { baseline, found, released }, onError);
     return this.#described({
       schemaVersion: native.LEAK_REPORT_SCHEMA_VERSION,
       reportedAt: new Date().toISOString(),
@@ -267,7 +268,7 @@ class Evidence {
    * Where the growth found leaves it open who is to blame: the culprits of a second look, if one may be taken, and a note of what was
    * decided. Nothing where there is no doubt.
    */
-  async #confirmed(verdict, baseline, found, onError) {
+  async #confirmed(verdict, { baseline, found, released }, onError) {
     const sinceMs = found.at - baseline.at;
     const why = doubt(verdict, found.growth.culprits, sinceMs);
     if (!why) return undefined;
@@ -275,23 +276,26 @@ class Evidence {
     const wait = waitMs(this.#intervalMs, sinceMs);
     const hurry = haste(verdict, wait) ?? this.refusal('leak');
     if (hurry) return refused(hurry);
-    const released = this.#released;
-    await sleep(found.at + wait - Date.now());
-    if (released !== this.#released) return refused('the monitor was stopped meanwhile');
-    // The program has grown since.
-    const late = this.refusal('leak');
-    if (late) return refused(late);
-    const at = Date.now();
+    // As text meanwhile, which is one object: what we keep is not for the second look to find.
+    const first = JSON.stringify(found.growth);
+    found.growth = undefined;
     try {
+      await sleep(found.at + wait - Date.now());
+      // Meanwhile the monitor may have been stopped, and the program has grown.
+      const late = released === this.#released ? this.refusal('leak') : 'the monitor was stopped meanwhile';
+      if (late) return refused(late);
+      const at = Date.now();
       const looked = await this.#capture('leak', { product: 'growth', since: baseline.taken });
       this.#pauseMs += looked.pauseMs;
       this.#ladder.add('confirmation', at, why, looked);
       const { culprits, decisions } = decided(
-        found.growth.culprits, looked.growth.culprits, { beforeMs: sinceMs, betweenMs: at - found.at });
+        JSON.parse(first).culprits, looked.growth.culprits, { beforeMs: sinceMs, betweenMs: at - found.at });
       return { culprits, note: { why, reason: null, at: isoTime(at), afterMs: at - found.at, decisions } };
     } catch (error) {
       onError(error);
       return refused(`the second look could not be taken: ${error.message}`);
+    } finally {
+      found.growth = JSON.parse(first);
     }
   }
 

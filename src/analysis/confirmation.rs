@@ -57,9 +57,8 @@ pub fn ambiguity(culprits: &[Culprit], floor: &FloorGrowth) -> Option<String> {
     }
     let second = culprits.get(1)?;
     let share = second.retained_size_delta as f64 / kept.max(1.0);
-    (share > MOST_OF_FIRST).then(|| {
-        format!("{} keeps {:.0} % of what {name} keeps", second.constructor_name, 100.0 * share)
-    })
+    (share > MOST_OF_FIRST)
+        .then(|| format!("{} keeps {:.0} % of what {name} keeps", second.constructor_name, 100.0 * share))
 }
 
 /// What a culprit did between the two looks.

@@ -35,11 +35,7 @@ pub fn confirm_culprits(first: String, second: String, spans: String) -> napi::R
     to_json(&confirmed(&first, second, parsed::<Spans>("spans", "the times of the looks", &spans)?))
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(
-    name: &'static str,
-    expected: &str,
-    json: &str,
-) -> napi::Result<T> {
+fn parsed<T: serde::de::DeserializeOwned>(name: &'static str, expected: &str, json: &str) -> napi::Result<T> {
     serde_json::from_str(json).map_err(|e| {
         let kind = ErrorKind::InvalidArg { name, expected: expected.into(), found: e.to_string() };
         to_napi(&Error::new(kind))
