@@ -179,6 +179,21 @@ export interface RetainerStep {
 export type Pattern =
   | 'listener' | 'closure' | 'collection' | 'timer' | 'promise' | 'buffer' | 'pool' | 'global' | 'string' | 'unknown';
 
+/** What the growth piles up in: the Map, the array, the emitter. */
+export interface Holder {
+  constructorName: string;
+  /** The variable or property by which it is held itself; null where the program gave none. */
+  name: string | null;
+  /** The event whose listeners they are. */
+  event?: string;
+  /**
+   * Where the variable, the field or the property is declared; where no text tells, the function or class that has it. See docs/known-leaks.md.
+   */
+  location: SourceLocation | null;
+  /** The function or class by which it is reached; there if `location` is a declaration that was found through it. */
+  reachedThrough?: SourceLocation;
+}
+
 /** One cause of growth. */
 export interface Culprit {
   constructorName: string;
@@ -186,11 +201,14 @@ export interface Culprit {
   countDelta: number;
   sizeDelta: number;
   retainedSizeDelta: number;
-  /** What they pile up in: the Map, the array, the emitter; null where they have no owner in common. */
-  holder: CulpritHolder | null;
+  /** What they pile up in; null where they have no owner in common. */
+  holder: Holder | null;
   /** From one of the leaking objects outwards. */
   retainerPath: RetainerStep[];
-  /** The constructor, if it is the program's; else the nearest function of the program on the path. */
+  /**
+   * Of listeners and timers the function that is called; else the constructor, if it is the program's; else where the holder is declared, or
+   * the nearest function of the program on the path.
+   */
   location: SourceLocation | null;
   advice: string;
   /**
@@ -205,17 +223,6 @@ export interface Culprit {
    * fingerprint, or the time of this report.
    */
   firstSeen?: string;
-}
-
-/** What growth piles up in. */
-export interface CulpritHolder {
-  constructorName: string;
-  /** The variable or property by which it is held itself, as the program calls it. */
-  name: string | null;
-  /** For listeners: the event. */
-  event?: string;
-  /** Where the function or class is written that has this variable or property. */
-  location: SourceLocation | null;
 }
 
 /** A leak that a published package is known to have. */

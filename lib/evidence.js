@@ -6,6 +6,7 @@ const native = require('./load');
 const { bridge } = require('./bridge');
 const { MB, clones, room } = require('./clone');
 const { decided, doubt, haste, waitMs } = require('./confirmation');
+const { withDeclarations } = require('./declarations');
 const { HeapwardenError } = require('./errors');
 const { withFirstSeen } = require('./first-seen');
 const { Ladder, isoTime } = require('./ladder');
@@ -241,6 +242,7 @@ class Evidence {
   async #described(report) {
     const packages = new Packages();
     await withPositions(report, packages);
+    await withDeclarations(report.culprits);
     await within(withKnownLeaks(report.culprits, packages), MOST_MS);
     await within(withFirstSeen(report.culprits, this.#directory, report.reportedAt), MOST_MS);
     return report;

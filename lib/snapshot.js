@@ -9,6 +9,7 @@ const v8 = require('node:v8');
 const native = require('./load');
 const { bridge } = require('./bridge');
 const { clones, inClone, noRoom, room: roomFor } = require('./clone');
+const { withDeclarations } = require('./declarations');
 const { fromJson, invalidArg, translated, translatedAsync, unsupported } = require('./errors');
 const { analyse } = require('./job');
 const { withKnownLeaks } = require('./known-leaks');
@@ -222,6 +223,7 @@ async function diffSnapshots(sources, options) {
   if (!sourceMaps) return diff;
   const packages = new Packages();
   await withPositions(diff, packages);
+  await withDeclarations(diff.culprits);
   await withKnownLeaks(diff.culprits, packages);
   return diff;
 }

@@ -125,12 +125,22 @@ async function readAt(handle, position, length, budget) {
 }
 
 async function parsedFile(file, budget) {
+  const text = await readText(file, budget, MOST_BYTES, READING_TAKES);
+  return text === undefined ? undefined : parsed(text);
+}
+
+/**
+ * The text of a file of this machine; undefined where there is none, or it is longer than `most` bytes or what is left of the budget, or the
+ * heap has no room for `takes` times its length.
+ */
+async function readText(file, budget, most, takes) {
+  if (!isLocal(file)) return undefined;
   const handle = await open(file);
   if (!handle) return undefined;
   try {
     const { size } = await handle.stat();
-    if (size > Math.min(MOST_BYTES, budget.bytes) || !fits(size)) return undefined;
-    return parsed(await readAt(handle, 0, size, budget));
+    if (size > Math.min(most, budget.bytes) || !fits(size, takes)) return undefined;
+    return await readAt(handle, 0, size, budget);
   } finally {
     await handle.close();
   }
@@ -179,9 +189,9 @@ function original(traced, { line, column }) {
 }
 
 /** Whether there is room for reading so many bytes: a process that leaks is not to die of the search for the line. */
-function fits(bytes) {
+function fits(bytes, takes = READING_TAKES) {
   const { heap_size_limit: limit, used_heap_size: used } = v8.getHeapStatistics();
-  return bytes * READING_TAKES <= (limit - used) * ROOM_SHARE;
+  return bytes * takes <= (limit - used) * ROOM_SHARE;
 }
 
 function isWhole(number) {
@@ -197,4 +207,4 @@ function nameOf(source) {
   return url.host === '' ? fileURLToPath(url) : undefined;
 }
 
-module.exports = { originalPlaces };
+module.exports = { originalPlaces, readText };

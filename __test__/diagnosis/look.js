@@ -2,6 +2,8 @@
 
 // Preloaded into a program that knows nothing of it: takes the two looks at the heap that a monitor would take, when the runner asks.
 
+const { withDeclarations } = require('../../lib/declarations');
+const { withPositions } = require('../../lib/positions');
 const { capture } = require('../../lib/snapshot');
 
 let since;
@@ -13,7 +15,7 @@ async function answer(what) {
     return { mode };
   }
   const { growth, mode } = await capture({ product: 'growth', since });
-  return { mode, matchedBy: growth.matchedBy, culprits: growth.culprits };
+  return { mode, matchedBy: growth.matchedBy, culprits: await withDeclarations(await withPositions(growth.culprits)) };
 }
 
 process.on('message', (what) => {

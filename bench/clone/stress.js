@@ -1,10 +1,11 @@
 'use strict';
 
-// Clones a busy process again and again: node bench/clone/stress.js [--captures 200] [--heap-mb 30] [--workers 0] [--kill]
+// Clones a busy process again and again: node bench/clone/stress.js [--captures 200] [--heap-mb 30] [--workers 0] [--kill] [--control]
 //
 // Meanwhile the process allocates, serves HTTP, compresses, hashes and reads files. Prints one line of JSON and ends with 1 where a capture
 // gave no result, too few were clones, or something is left over. `--kill` sends SIGKILL to the clones at random moments instead, and
-// asks that every capture still ends with a result.
+// asks that every capture still ends with a result. `--control` waits a second instead of each capture: by how much the program grows by
+// itself.
 
 const assert = require('node:assert');
 const { execFileSync } = require('node:child_process');
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     'heap-mb': { type: 'string', default: '30' },
     workers: { type: 'string', default: '0' },
     kill: { type: 'boolean', default: false },
+    control: { type: 'boolean', default: false },
   },
 });
 const captures = Number(values.captures);
@@ -137,6 +139,10 @@ async function main() {
   const pauses = [];
   const reasons = {};
   for (let n = 0; n < captures; n++) {
+    if (values.control) {
+      await new Promise((resolve) => { setTimeout(resolve, 1000); });
+      continue;
+    }
     const { summary, mode, reason, pauseMs } = await captureSummary();
     counts[mode === 'clone' && reason ? 'retried' : mode] += 1;
     if (reason) reasons[reason] = (reasons[reason] ?? 0) + 1;
@@ -155,6 +161,7 @@ async function main() {
   };
   console.log(JSON.stringify(result));
   assert.deepEqual([counts.wrong, failures, zombies, left], [0, 0, 0, 0]);
+  if (values.control) return;
   assert.equal(counts.clone + counts.retried + counts.inline, captures);
   if (!values.kill) {
     assert.ok(counts.clone + counts.retried >= captures * 0.99, 'too few clones');

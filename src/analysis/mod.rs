@@ -56,4 +56,6 @@ mod node_tests;
 #[cfg(test)]
 mod path_tests;
 #[cfg(test)]
+mod pattern_tests;
+#[cfg(test)]
 mod tests;

@@ -36,7 +36,7 @@ impl Finding {
     /// The finding that `unit` is, if it is one.
     pub fn of(ground: Ground<'_>, unit: Unit) -> Option<Self> {
         Self::measured(ground, &unit)?;
-        let sample = sample(ground.paths, &unit)?;
+        let sample = sample(ground, &unit)?;
         let (unit, sample) = refined(ground, unit, sample);
         let (count, size, retained) = Self::measured(ground, &unit)?;
         Some(Self::placed(ground, unit, sample, (count, size, retained)))
@@ -79,13 +79,14 @@ impl Finding {
         Self { sample, count, size, retained, meet, owners, unit }
     }
 
-    /// What is told of it.
-    pub fn report(&self, ground: Ground<'_>) -> Culprit {
+    /// What is told of it; `by_name` asks for the program's own name for the holder, where the path has none.
+    pub fn report(&self, ground: Ground<'_>, by_name: bool) -> Culprit {
         let graph = ground.graph;
         let scene = Scene::of(ground, &self.unit, self.sample);
         let recognised = recognise(&scene);
-        let holder = Holder::of(&scene, &recognised);
-        let mut path = scene.path.clone();
+        let holder = Holder::of(&scene, &recognised, by_name);
+        // The links of a list between the sample and its owner are not told: which of them it is follows from nothing.
+        let mut path = scene.path[scene.links..].to_vec();
         if let Some(pool) = recognised.pool {
             path = through(graph, ground.paths, pool, &path);
         }
@@ -166,13 +167,24 @@ fn is_part(graph: &Graph, finding: &Finding, cause: &Finding, units: &HashSet<No
     }
 }
 
-/// The unit whose path is told: the first of a list, else the one with the shortest.
-fn sample(paths: &Paths, unit: &Unit) -> Option<Node> {
-    if unit.chain { unit.nodes.first().copied() } else { nearest(paths, &unit.nodes) }
+/// The unit whose path is told: the first of a list, else the one that meets the others soonest, of some with short paths.
+pub(crate) fn sample(ground: Ground<'_>, unit: &Unit) -> Option<Node> {
+    let first = *unit.nodes.first()?;
+    if unit.chain {
+        return Some(first);
+    }
+    let middle = unit.nodes[unit.nodes.len() / 2];
+    let mut tried = vec![nearest(ground.paths, &unit.nodes)?, middle, first, *unit.nodes.last()?];
+    tried.dedup();
+    let meeting = |&node: &Node| {
+        let scene = Scene::of(ground, unit, node);
+        (scene.meet.map_or(usize::MAX, |at| at - scene.links), scene.path.len())
+    };
+    tried.into_iter().min_by_key(meeting)
 }
 
 /// The node with the shortest path, of some spread over all.
-pub(crate) fn nearest(paths: &Paths, nodes: &[Node]) -> Option<Node> {
+fn nearest(paths: &Paths, nodes: &[Node]) -> Option<Node> {
     const TRIED: usize = 64;
     const FAR: usize = 1000;
     let step = (nodes.len() / TRIED).max(1);

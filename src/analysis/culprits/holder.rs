@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::named::{Named, named};
 use super::pattern::Recognised;
 use super::scene::Scene;
 use crate::analysis::path::{label, owners};
@@ -29,13 +30,25 @@ pub(crate) fn is_given(edge: &str) -> bool {
 }
 
 impl Holder {
-    /// The holder that was recognised in `scene`.
-    pub(crate) fn of(scene: &Scene<'_>, recognised: &Recognised) -> Option<Self> {
+    /// The holder that was recognised in `scene`; `by_name` asks for the program's own name for it where the path has none.
+    pub(crate) fn of(scene: &Scene<'_>, recognised: &Recognised, by_name: bool) -> Option<Self> {
+        let graph = scene.graph;
+        let (node, mut holder) = Self::on_path(scene, recognised)?;
+        if by_name
+            && !holder.location.as_ref().is_some_and(Location::is_program)
+            && let Some(Named { name, location }) = named(graph, node)
+        {
+            (holder.name, holder.location) = (Some(name), Some(location));
+        }
+        Some(holder)
+    }
+
+    fn on_path(scene: &Scene<'_>, recognised: &Recognised) -> Option<(Node, Self)> {
         let graph = scene.graph;
         if let Some(pool) = recognised.pool {
             let outwards: Vec<(Node, String)> =
                 owners(graph, scene.paths, pool).map(|o| (o.node, o.edge)).collect();
-            return Some(Self::at(scene, pool, &outwards, None));
+            return Some((pool, Self::at(scene, pool, &outwards, None)));
         }
         let at = recognised.holder?;
         let node = scene.path[at].node;
@@ -44,7 +57,7 @@ impl Holder {
         // A function holds by its variable, which is the name that counts.
         let own = scene.path[at].by_variable.then(|| (node, scene.path[at].edge.clone()));
         let outwards: Vec<(Node, String)> = own.into_iter().chain(outwards).collect();
-        Some(Self::at(scene, node, &outwards, recognised.event.clone()))
+        Some((node, Self::at(scene, node, &outwards, recognised.event.clone())))
     }
 
     fn at(scene: &Scene<'_>, node: Node, outwards: &[(Node, String)], event: Option<String>) -> Self {
@@ -54,12 +67,12 @@ impl Holder {
         let is_nodes = |node: Node| graph.location(node).is_some_and(|place| !place.is_user_code());
         let is_within_node = |node: Node| graph.kind(node) == NodeKind::Closure && is_nodes(node);
         let mut theirs = outwards.iter().take_while(|&&(node, _)| !is_within_node(node));
-        let named = theirs.position(|&(node, ref edge)| is_given(edge) && !is_nodes(node));
-        let rest = outwards.get(named.unwrap_or(0)..).unwrap_or_default();
+        let given = theirs.position(|&(node, ref edge)| is_given(edge) && !is_nodes(node));
+        let rest = outwards.get(given.unwrap_or(0)..).unwrap_or_default();
         let places: Vec<Location> = rest.iter().filter_map(|&(node, _)| user(node)).collect();
         Self {
             constructor_name: label(graph, node),
-            name: named.map(|at| outwards[at].1.clone()),
+            name: given.map(|at| outwards[at].1.clone()),
             event,
             location: places.iter().find(|place| place.is_program()).or(places.first()).cloned(),
         }

@@ -15,6 +15,7 @@ mod advice;
 mod explain;
 mod finding;
 mod holder;
+mod named;
 mod net;
 mod pattern;
 mod place;
@@ -23,6 +24,7 @@ mod refine;
 mod region;
 mod scene;
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
@@ -49,6 +51,12 @@ const NOISE_BYTES: u64 = 4096;
 
 /// A reader acts on the first few.
 const MAX_CULPRITS: usize = 20;
+
+/// Of the first few it is looked for by what name the program itself knows their holder.
+const MOST_NAMED: usize = 3;
+
+/// What has neither a pattern nor a place has to keep so many times as much to be told first.
+const DARK: i64 = 4;
 
 /// Longer paths are cut in the middle.
 const MAX_STEPS: usize = 48;
@@ -139,7 +147,15 @@ pub(crate) fn culprits(
     findings.extend(region.stores(graph, MIN_BYTES).filter_map(|store| Finding::of_store(ground, store)));
     let mut findings = folded(ground, findings);
     findings.truncate(MAX_CULPRITS);
-    Ok(findings.iter().map(|finding| finding.report(ground)).collect())
+    let mut culprits: Vec<Culprit> =
+        (0..).zip(&findings).map(|(at, finding)| finding.report(ground, at < MOST_NAMED)).collect();
+    // What hangs on something of Node's alone is most often the far side of what the program itself keeps.
+    let is_dark = |culprit: &Culprit| culprit.pattern == Pattern::Unknown && culprit.location.is_none();
+    culprits.sort_by_key(|culprit| {
+        let share = if is_dark(culprit) { DARK } else { 1 };
+        Reverse(culprit.retained_size_delta / share)
+    });
+    Ok(culprits)
 }
 
 /// What all findings are made from.
@@ -169,16 +185,19 @@ struct Group {
 
 fn groups(graph: &Graph, region: &Region, paths: &Paths) -> Result<Vec<Group>> {
     let mut holders = Holders::new(graph)?;
-    let mut by_holder: HashMap<(Label, Node), Vec<Node>> = HashMap::new();
+    let mut by_holder: HashMap<(Label, Node, u32), Vec<Node>> = HashMap::new();
     for top in region.tops() {
         let holder = holders.of(region, paths, top);
-        by_holder.entry((label_of(graph, top), holder)).or_default().push(top);
+        by_holder
+            .entry((label_of(graph, top), holder, owner_class(graph, paths, top)))
+            .or_default()
+            .push(top);
     }
     let mut budget = LIKE_OWNERS;
     let mut alike: HashMap<(Label, String), Group> = HashMap::new();
     let mut by_holder: Vec<_> = by_holder.into_iter().collect();
-    by_holder.sort_by_key(|((_, holder), tops)| (std::cmp::Reverse(tops.len()), *holder));
-    for ((label, holder), tops) in by_holder {
+    by_holder.sort_by_key(|((_, holder, class), tops)| (Reverse(tops.len()), *holder, *class));
+    for ((label, holder, _), tops) in by_holder {
         let likeness = likeness(graph, paths, tops[0], &mut budget);
         alike
             .entry((label, likeness))
@@ -189,6 +208,14 @@ fn groups(graph: &Graph, region: &Region, paths: &Paths) -> Result<Vec<Group>> {
     let mut groups: Vec<Group> = alike.into_values().collect();
     groups.sort_by_key(|group| group.holder);
     Ok(groups)
+}
+
+/// For a text, what holds it: all sorts of things share texts, that have nothing else in common.
+fn owner_class(graph: &Graph, paths: &Paths, node: Node) -> u32 {
+    match paths.step(node) {
+        Some(step) if graph.kind(node).is_string() => graph.name_index(step.from),
+        _ => 0,
+    }
 }
 
 /// The path of `node` by names alone: equal for the 50 arrays of a Map of arrays.

@@ -4,7 +4,7 @@ use super::holder::Holder;
 use super::pattern::{Pattern, within};
 use super::scene::Scene;
 use crate::analysis::path::Owner;
-use crate::graph::{Location, NodeKind};
+use crate::graph::{Location, Node, NodeKind};
 
 /// Where to look: of listeners and timers the function that is called, of other things their constructor; else where the holder is; else the
 /// nearest on the path. What is in the program's own files goes before what is in a package's.
@@ -27,17 +27,18 @@ pub(crate) fn place(
     }
     add(scene.sample);
     if is_called {
-        // What a package's function calls in the end.
-        let mut inner = None;
+        // What a package's function calls in the end: rather one that has a name.
+        let mut inner: Vec<Node> = Vec::new();
         within(scene, scene.sample, |node| {
             let is_program = graph.kind(node) == NodeKind::Closure
                 && graph.location(node).is_some_and(|place| place.is_program());
-            if is_program && inner.is_none() {
-                inner = Some(node);
+            if is_program {
+                inner.push(node);
             }
-            inner.is_some()
+            is_program
         });
-        inner.into_iter().for_each(&mut add);
+        let named = inner.iter().find(|&&node| !graph.name(node).is_empty());
+        named.or(inner.first()).copied().into_iter().for_each(&mut add);
     }
     let nearest =
         |found: &[Location]| found.iter().find(|place| place.is_program()).or(found.first()).cloned();

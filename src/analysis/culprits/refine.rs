@@ -7,10 +7,10 @@
 //! ```
 
 use super::explain::{MIN_COUNT, Unit, heaviest};
-use super::finding::nearest;
+use super::finding::sample as chosen;
 use super::pattern::{MOSTLY, buffer_share, is_timer};
 use super::scene::Scene;
-use super::{Ground, is_program_class, is_user_class};
+use super::{Ground, is_collection, is_program_class, is_user_class};
 use crate::analysis::path::is_generator;
 use crate::graph::{Graph, Node, NodeKind};
 
@@ -26,21 +26,32 @@ pub(crate) fn refined(ground: Ground<'_>, unit: Unit, sample: Node) -> (Unit, No
         let scene = Scene::of(ground, &unit, sample);
         entries(ground, &scene).or_else(|| functions(ground, &scene)).or_else(|| owners(ground, &scene))
     };
-    match better.and_then(|better| Some((nearest(ground.paths, &better.nodes)?, better))) {
+    match better.and_then(|better| Some((chosen(ground, &better)?, better))) {
         Some((sample, better)) => (better, sample),
         None => (unit, sample),
     }
 }
 
-/// What is new of a class outside of Node and stands between the units and what accumulates: the last of it is what is put there.
+/// What stands between the units and what accumulates and has a class that says more: the outermost of the program's, or of a package's
+/// where the units are not the program's, or of Node's where they have no class at all.
 fn entries(ground: Ground<'_>, scene: &Scene<'_>) -> Option<Unit> {
     let graph = ground.graph;
-    let entry = scene.before_meeting().last().filter(|_| scene.meet.is_some() && !scene.unit.chain)?;
-    let is_better = is_program_class(graph, entry.node)
-        || (is_user_class(graph, entry.node) && !is_program_class(graph, scene.sample));
-    if !is_better {
+    if scene.meet.is_none() || scene.unit.chain || scene.unit.nodes.len() < MIN_COUNT {
         return None;
     }
+    let outermost = |is_better: &dyn Fn(Node) -> bool| {
+        scene.before_meeting().iter().rev().find(|owner| is_better(owner.node))
+    };
+    let entry = outermost(&|node| is_program_class(graph, node)).or_else(|| {
+        let is_theirs = is_program_class(graph, scene.sample);
+        let of_packages = || outermost(&|node| is_user_class(graph, node));
+        let of_node = || outermost(&|node| is_thing(graph, node));
+        match graph.kind(scene.sample) {
+            _ if is_theirs => None,
+            NodeKind::Object if !is_plain(graph, scene.sample) => of_packages(),
+            _ => of_packages().or_else(of_node),
+        }
+    })?;
     let accumulator = scene.accumulator()?.node;
     let same_class = |node: Node| {
         graph.kind(node) == graph.kind(entry.node) && graph.name_index(node) == graph.name_index(entry.node)
@@ -55,11 +66,9 @@ fn entries(ground: Ground<'_>, scene: &Scene<'_>) -> Option<Unit> {
 /// The functions that hold plain objects, each its own, by a variable.
 fn functions(ground: Ground<'_>, scene: &Scene<'_>) -> Option<Unit> {
     let graph = ground.graph;
-    let is_plain = graph.kind(scene.sample) != NodeKind::Closure
-        && (graph.kind(scene.sample) != NodeKind::Object
-            || matches!(graph.name(scene.sample), "Object" | "Array" | "Promise"));
     let function = scene.before_meeting().first().filter(|_| scene.meet.is_some() && !scene.unit.chain)?;
-    if !is_plain || !function.by_variable || !is_function(graph, function.node) {
+    let is_named = graph.kind(scene.sample) == NodeKind::Closure || !is_plain(graph, scene.sample);
+    if is_named || !function.by_variable || !is_function(graph, function.node) {
         return None;
     }
     let around = |unit: Node| {
@@ -67,6 +76,22 @@ fn functions(ground: Ground<'_>, scene: &Scene<'_>) -> Option<Unit> {
         steps.find(|&node| is_function(graph, node))
     };
     distinct(ground, scene, around)
+}
+
+/// Whether the class of `node` says nothing, or it has none.
+fn is_plain(graph: &Graph, node: Node) -> bool {
+    graph.kind(node) != NodeKind::Object || matches!(graph.name(node), "Object" | "Array" | "Promise")
+}
+
+/// Whether `node` is something that a programmer knows by its class: a request, a socket; no collection, and nothing that Node wraps around a
+/// function.
+fn is_thing(graph: &Graph, node: Node) -> bool {
+    let wraps = |name: &str| {
+        graph.child_named(node, name).is_some_and(|inner| graph.kind(inner) == NodeKind::Closure)
+    };
+    let is_wrapper = is_timer(graph, node) || wraps("callback") || wraps("listener");
+    let is_named = graph.location(node).is_some() && !is_plain(graph, node);
+    is_named && !is_collection(graph, node) && !is_generator(graph, node) && !is_wrapper
 }
 
 fn is_function(graph: &Graph, node: Node) -> bool {

@@ -33,13 +33,16 @@ pub(crate) struct Scene<'a> {
     pub path: Vec<Owner>,
     /// Where in `path` stands what accumulates; nothing where the units have no owner in common.
     pub meet: Option<usize>,
+    /// How many owners before that are links of the list that the sample is in.
+    pub links: usize,
 }
 
 impl<'a> Scene<'a> {
     pub fn of(ground: Ground<'a>, unit: &'a Unit, sample: Node) -> Self {
         let Ground { graph, region, paths, .. } = ground;
         let path: Vec<Owner> = collapsed(graph, owners(graph, paths, sample)).collect();
-        let mut scene = Self { graph, region, paths, unit, sample, path, meet: None };
+        let mut scene = Self { graph, region, paths, unit, sample, path, meet: None, links: 0 };
+        scene.links = scene.links();
         scene.meet = scene.meeting();
         scene
     }
@@ -54,20 +57,33 @@ impl<'a> Scene<'a> {
         &self.path[..self.meet.unwrap_or(self.path.len())]
     }
 
-    /// Some of the units, spread over all.
+    /// Some of the units, spread over all: evenly, but not in step with anything, as every second entry of a Map is a key.
     pub fn some(&self, most: usize) -> impl Iterator<Item = Node> + '_ {
-        let step = (self.unit.nodes.len() / most).max(1);
-        self.unit.nodes.iter().step_by(step).copied()
+        const GOLDEN: f64 = 0.618_033_988_749_894_9;
+        let nodes = &self.unit.nodes;
+        let is_few = nodes.len() <= most;
+        (0..nodes.len().min(most)).map(move |at| match is_few {
+            true => nodes[at],
+            false => nodes[((at as f64 * GOLDEN).fract() * nodes.len() as f64) as usize],
+        })
     }
 
     fn meeting(&self) -> Option<usize> {
         let least = if self.unit.chain { 1 } else { self.joined()? };
-        let is_like_sample = |owner: &Owner| {
-            label_of(self.graph, owner.node) == label_of(self.graph, self.sample)
-                && is_link(self.graph, owner.node)
-        };
         // A run of one class is a list of which the paths lead through the next to the next.
-        self.path.iter().position(|owner| owner.steps >= least && owner.run == 1 && !is_like_sample(owner))
+        let after = self.path[self.links..].iter().position(|owner| owner.steps >= least && owner.run == 1);
+        after.map(|at| self.links + at)
+    }
+
+    /// How many owners at the start of the path are links of the list that the sample is in, each of which holds the one before itself.
+    fn links(&self) -> usize {
+        let is_link = |&(at, owner): &(usize, &Owner)| {
+            let steps: usize = self.path[..=at].iter().map(|owner| owner.run).sum();
+            owner.steps == steps
+                && label_of(self.graph, owner.node) == label_of(self.graph, self.sample)
+                && (is_link(self.graph, owner.node) || self.graph.kind(owner.node).is_string())
+        };
+        self.path.iter().enumerate().take_while(is_link).count()
     }
 
     /// After how many steps so many of the units have joined the sample's path that it is no accident.
