@@ -281,7 +281,7 @@ export interface LeakReport {
   /** `process.version`. */
   node: string;
   verdict: Verdict;
-  /** Largest first; empty where no evidence could be taken. */
+  /** Largest first, but for what a second look decided (`evidence.confirmation`); empty where no graph could be taken. */
   culprits: Culprit[];
   /** Classes that grew most, twenty at most. */
   constructors: ConstructorDelta[];
@@ -314,7 +314,59 @@ export interface LeakReport {
     allocationSitesReason: string | null;
     /** When sampling ended, for this leak's suspicion or an earlier one. */
     allocationSitesAt: string | null;
+    /** The rungs that were taken for this report, in their order: the counters, the baseline, and up to eight looks. */
+    ladder: LadderRung[];
+    /** What a second look decided; null where the first left no doubt. */
+    confirmation: LeakConfirmation | null;
   };
+}
+
+/** A step of the ladder that was taken for a report, with what it cost. See docs/diagnosis.md. */
+export interface LadderRung {
+  rung: 'counters' | 'census' | 'graph' | 'confirmation';
+  /** In a clone of the process, or in the process itself. */
+  mode: 'clone' | 'inline';
+  /** When it began (ISO 8601). */
+  at: string;
+  /** How long the thread stood still for it: of a clone the fork, inline all of V8's work, of the counters all samples together. */
+  pauseMs: number;
+  /** How long it took; of the counters, since they began. */
+  durationMs: number;
+  /** Processor time of the clone, user and system; null where that is not known. */
+  cpuMs: number | null;
+  /** The most memory that the clone had to itself; null where that is not known. */
+  peakBytes: number | null;
+  /** What asked for it. */
+  why: string;
+}
+
+/** A second look at what the first left in doubt. Culprits that grew again lead; those that stood are behind all others. */
+export interface LeakConfirmation {
+  /** What the doubt was. */
+  why: string;
+  /** Why no second look was taken; null where one was. */
+  reason: string | null;
+  /** When the second look was taken. */
+  at: string | null;
+  /** How long after the first. */
+  afterMs: number | null;
+  /** One for each fingerprint, in the order of `culprits`; those that are gone come last. */
+  decisions: LeakDecision[];
+}
+
+/** What was decided of one culprit. */
+export interface LeakDecision {
+  fingerprint: string;
+  constructorName: string;
+  /**
+   * `grew`: it went on growing, in proportion. `unclear`: it grows too slowly for the time between the looks to tell. `new`: it was not among
+   * the culprits of the first look. `stood`: it did not grow, or far less than before. `gone`: it is no longer among the culprits.
+   */
+  outcome: 'grew' | 'unclear' | 'new' | 'stood' | 'gone';
+  /** What it retained at the first look, since the baseline. */
+  firstBytes: number;
+  /** The same at the second look. */
+  secondBytes: number;
 }
 
 /** A figure above its threshold. */

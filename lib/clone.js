@@ -48,25 +48,35 @@ function noRoom(what, why) {
 }
 
 /**
- * Has `make()`'s capture taken in a clone. Gives it with the pause, all attempts together, and why there was more than one; throws
- * HEAPWARDEN_ERR_CLONE where none gave a result.
+ * Has `make()`'s capture taken in a clone. Gives it with the pause and the processor time (`null` where it is not known), all attempts
+ * together, the most memory that one took, and why there was more than one; throws HEAPWARDEN_ERR_CLONE where none gave a result.
  *
  * `finish(capture)` gives the promise of the result. As much as can be is done before the first `await`: what is alive now is in the clone.
  */
 async function inClone(make, finish, { memoryBytes, heap, signal }) {
   let pauseMs = 0;
+  let cpuMs = 0;
   let reason = null;
   for (let number = 1; ; number++) {
     const capture = make();
     const waited = takeWhenAlone(capture, { memoryBytes, heapBytes: heap }, signal);
     pauseMs += typeof waited === 'number' ? waited : await waited;
     try {
-      return { capture, json: await finish(capture), pauseMs, reason };
+      const json = await finish(capture);
+      const cost = capture.cloneCost();
+      cpuMs = sum(cpuMs, cost?.cpuMs);
+      return { capture, json, pauseMs, cpuMs, peakBytes: cost?.peakBytes ?? null, reason };
     } catch (error) {
+      cpuMs = sum(cpuMs, capture.cloneCost()?.cpuMs);
       if (error.code !== 'HEAPWARDEN_ERR_CLONE' || number === MOST_CLONES) throw error;
       reason = `${number === 1 ? 'a second' : 'a third'} clone was needed: ${error.message}`;
     }
   }
+}
+
+/** A sum of which a part that is not known makes all unknown. */
+function sum(a, b) {
+  return a === null || b === undefined || b === null ? null : a + b;
 }
 
 /** Clones the process when it is this capture's turn and the other threads are asleep. The pause, at once if that is now. */

@@ -5,9 +5,11 @@ const { threadId } = require('node:worker_threads');
 const native = require('./load');
 const { bridge } = require('./bridge');
 const { MB, clones, room } = require('./clone');
+const { decided, doubt, haste, waitMs } = require('./confirmation');
 const { withDeclarations } = require('./declarations');
 const { HeapwardenError } = require('./errors');
 const { withFirstSeen } = require('./first-seen');
+const { Ladder, isoTime } = require('./ladder');
 const { withKnownLeaks } = require('./known-leaks');
 const { Packages } = require('./packages');
 const { MOST_MS, withPositions, within } = require('./positions');
@@ -22,6 +24,13 @@ const { OFF } = require('./suspect-sites');
 const AUTO_LIMIT_MB = {
   clone: { baseline: 512, suspect: 1024, leak: Infinity },
   inline: { baseline: 128, suspect: 128, leak: 256 },
+};
+/** What asks for the looks that are always taken. */
+const WHY = {
+  baseline: 'the warm-up is over: growth is measured from here',
+  late: 'a suspicion, with nothing to measure growth from',
+  suspect: 'the counters suspect a leak: is there one?',
+  leak: 'a leak was called: what has grown since the baseline?',
 };
 /** See `#leastAgeMs`. */
 const LEAST_AGE_INTERVALS = 2;
@@ -49,6 +58,8 @@ class Evidence {
   /** How much older than the baseline the second look has to be, so that there is growth to see. */
   #leastAgeMs;
   #freshMs;
+  #intervalMs;
+  #ladder = new Ladder();
   /** The baseline that is under way. */
   #pending;
   /** The look at a suspicion that is under way: a promise that never rejects, and what gives it up. */
@@ -66,6 +77,7 @@ class Evidence {
     this.#room = roomFor;
     this.#leastAgeMs = LEAST_AGE_INTERVALS * intervalMs;
     this.#freshMs = FRESH_INTERVALS * intervalMs;
+    this.#intervalMs = intervalMs;
   }
 
   /** Whether there may be any at all. */
@@ -90,14 +102,21 @@ class Evidence {
     const at = Date.now();
     if (this.#refused) {
       const census = await this.#countObjects();
-      if (released === this.#released) this.#census = census && { constructors: JSON.stringify(census.constructors), at };
+      if (released !== this.#released) return;
+      this.#census = census && { constructors: JSON.stringify(census.constructors), at };
+      if (census) this.#ladder.begin('census', at, this.#refused, census);
       return;
     }
-    const { capture: taken, constructors, mode, pauseMs } = await this.#capture('baseline', { product: 'baseline' });
-    if (released !== this.#released) return;
-    this.#baseline = { taken, at, mode };
-    this.#census = { constructors: JSON.stringify(constructors), at };
-    this.#pauseMs += pauseMs;
+    const looked = await this.#capture('baseline', { product: 'baseline' });
+    if (released === this.#released) this.#keep(looked, at, WHY.baseline);
+    this.#pauseMs += looked.pauseMs;
+  }
+
+  /** Has growth measured from this look on. */
+  #keep(looked, at, why) {
+    this.#baseline = { taken: looked.capture, at, mode: looked.mode };
+    this.#census = { constructors: JSON.stringify(looked.constructors), at, isSnapshot: true };
+    this.#ladder.begin('graph', at, why, looked);
   }
 
   /** Has a snapshot taken in a clone, or inline where that may be. */
@@ -141,17 +160,15 @@ class Evidence {
     const at = Date.now();
     try {
       const what = baseline ? { product: 'growth', since: baseline.taken } : { product: 'baseline' };
-      const { capture: taken, growth, constructors, matchedByReason, mode, pauseMs } =
-        await this.#capture('suspect', { ...what, signal });
-      this.#pauseMs += pauseMs;
+      const looked = await this.#capture('suspect', { ...what, signal });
+      this.#pauseMs += looked.pauseMs;
       if (released !== this.#released) return undefined;
+      const { growth, matchedByReason, mode } = looked;
       if (growth) {
         this.#lastLook = { at, mode, growth: { ...growth, constructors: growth.constructors.slice(0, MOST_COUNTED) }, matchedByReason };
-      } else {
-        this.#baseline = { taken, at, mode };
-        this.#census = { constructors: JSON.stringify(constructors), at };
-      }
-      return taken;
+        this.#ladder.add('graph', at, WHY.suspect, looked);
+      } else this.#keep(looked, at, WHY.late);
+      return looked.capture;
     } catch (error) {
       if (released !== this.#released) return undefined;
       throw error;
@@ -164,29 +181,33 @@ class Evidence {
     this.#baseline = undefined;
     this.#census = undefined;
     this.#lastLook = undefined;
+    this.#ladder.clear();
     this.#looking?.aborter.abort();
   }
 
   /**
    * The LeakReport of a verdict. Evidence that cannot be taken (a full disk, a folder that may not be written to) goes to
-   * `onError`, and the report says so: the leak itself is told in any case. `sampled`: what `SuspectSites` found.
+   * `onError`, and the report says so: the leak itself is told in any case. `sampled`: what `SuspectSites` found; `counters()`: what
+   * sampling has cost (see `Ladder`).
    */
-  async report(verdict, onError, sampled = OFF) {
+  async report(verdict, onError, sampled = OFF, counters = () => undefined) {
     // An urgent leak may be called at the end of the warm-up, together with the baseline.
     await this.#pending?.catch(() => {});
     await this.#looking?.done;
+    const released = this.#released;
     const baseline = this.#baseline;
     const known = this.#known(verdict);
     if (baseline && !known) await sleep(baseline.at + this.#leastAgeMs - Date.now());
     let refused = (known ? undefined : this.refusal('leak')) ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
     let found = {};
     try {
-      if (!refused) found = known ?? await this.#growth(baseline, onError);
+      if (!refused) found = known ? { ...known } : await this.#growth(baseline, onError);
     } catch (error) {
       refused = `the evidence could not be taken: ${error.message}`;
       onError(error);
     }
-    const census = refused ? await this.#counted() : undefined;
+    const census = refused ? await this.#counted(refused) : undefined;
+    const sure = refused ? undefined : await this.#confirmed(verdict, { baseline, found, released }, onError);
     return this.#described({
       schemaVersion: native.LEAK_REPORT_SCHEMA_VERSION,
       reportedAt: new Date().toISOString(),
@@ -195,7 +216,7 @@ class Evidence {
       node: process.version,
       verdict,
       // A copy: the look may be told of once more.
-      culprits: structuredClone(found.growth?.culprits ?? []),
+      culprits: structuredClone(sure?.culprits ?? found.growth?.culprits ?? []),
       constructors: structuredClone(found.growth?.constructors.slice(0, MOST_COUNTED) ?? []),
       ...(census && { census: census.grown }),
       allocationSites: sampled.sites,
@@ -211,6 +232,8 @@ class Evidence {
         heapSource: bridge.available ? 'bridge' : 'node:v8',
         allocationSitesReason: sampled.reason,
         allocationSitesAt: isoTime(sampled.at),
+        ladder: this.#ladder.take(counters(), known !== undefined),
+        confirmation: sure?.note ?? null,
       },
     });
   }
@@ -234,20 +257,62 @@ class Evidence {
 
   async #growth({ taken }, onError) {
     const file = this.#mode === 'snapshot' ? path.join(this.#directory, snapshotName()) : undefined;
-    const { growth, matchedByReason, mode, reason, pauseMs, fileError } =
-      await this.#capture('leak', { file, budget: this.#budget, product: 'growth', since: taken });
+    const at = Date.now();
+    const looked = await this.#capture('leak', { file, budget: this.#budget, product: 'growth', since: taken });
+    const { growth, matchedByReason, mode, reason, pauseMs, fileError } = looked;
     this.#pauseMs += pauseMs;
+    this.#ladder.add('graph', at, WHY.leak, looked);
     if (fileError) onError(fileError);
-    return { growth, matchedByReason, mode, reason, files: file && !fileError ? [file] : [] };
+    return { at, growth, matchedByReason, mode, reason, files: file && !fileError ? [file] : [] };
+  }
+
+  /**
+   * Where the growth found leaves it open who is to blame: the culprits of a second look, if one may be taken, and a note of what was
+   * decided. Nothing where there is no doubt.
+   */
+  async #confirmed(verdict, { baseline, found, released }, onError) {
+    const sinceMs = found.at - baseline.at;
+    const why = doubt(verdict, found.growth.culprits, sinceMs);
+    if (!why) return undefined;
+    const refused = (reason) => ({ note: { why, reason, at: null, afterMs: null, decisions: [] } });
+    const wait = waitMs(this.#intervalMs, sinceMs);
+    const hurry = haste(verdict, wait) ?? this.refusal('leak');
+    if (hurry) return refused(hurry);
+    // As text meanwhile, which is one object: what we keep is not for the second look to find.
+    const first = JSON.stringify(found.growth);
+    found.growth = undefined;
+    try {
+      await sleep(found.at + wait - Date.now());
+      // Meanwhile the monitor may have been stopped, and the program has grown.
+      const late = released === this.#released ? this.refusal('leak') : 'the monitor was stopped meanwhile';
+      if (late) return refused(late);
+      const at = Date.now();
+      const looked = await this.#capture('leak', { product: 'growth', since: baseline.taken });
+      this.#pauseMs += looked.pauseMs;
+      this.#ladder.add('confirmation', at, why, looked);
+      const { culprits, decisions } = decided(
+        JSON.parse(first).culprits, looked.growth.culprits, { beforeMs: sinceMs, betweenMs: at - found.at });
+      return { culprits, note: { why, reason: null, at: isoTime(at), afterMs: at - found.at, decisions } };
+    } catch (error) {
+      onError(error);
+      return refused(`the second look could not be taken: ${error.message}`);
+    } finally {
+      found.growth = JSON.parse(first);
+    }
   }
 
   /** The constructors of which there are more objects than at the baseline, most growth first; nothing where nobody has counted. */
-  async #counted() {
+  async #counted(why) {
     const before = this.#census;
+    const at = Date.now();
     const now = before && await this.#countObjects();
     if (!now) return undefined;
+    this.#ladder.add('census', at, why, now);
     const were = byConstructor(JSON.parse(before.constructors));
+    // Regular expressions are no objects to a snapshot: it has not counted them.
+    const isCounted = ([name]) => !(before.isSnapshot && name === 'RegExp');
     const grown = [...byConstructor(now.constructors)]
+      .filter(isCounted)
       .map(([constructorName, count]) => ({ constructorName, count, countDelta: count - (were.get(constructorName) ?? 0) }))
       .filter(({ countDelta }) => countDelta >= LEAST_COUNTED)
       .sort((a, b) => b.countDelta - a.countDelta)
@@ -289,10 +354,6 @@ function byConstructor(constructors) {
     counts.set(name, (counts.get(name) ?? 0) + count);
   }
   return counts;
-}
-
-function isoTime(ms) {
-  return ms === undefined ? null : new Date(ms).toISOString();
 }
 
 module.exports = { Evidence };

@@ -1,6 +1,7 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
+const { performance } = require('node:perf_hooks');
 const { threadId } = require('node:worker_threads');
 const v8 = require('node:v8');
 const { NativeMonitor } = require('./load');
@@ -18,6 +19,7 @@ const { Suspicion } = require('./suspicion');
 
 // Taken once: what a program puts in their place later (spies, fake timers) is not for the monitor.
 const { cpuUsage, memoryUsage, nextTick } = process;
+const now = performance.now.bind(performance);
 
 const dispose = Symbol.dispose ?? Symbol.for('nodejs.dispose');
 
@@ -41,6 +43,9 @@ class MemoryMonitor extends EventEmitter {
   #cpuMs = 0;
   #wantsCpu;
   #undelivered = [];
+  /** When the first sample was taken, and for how long it has held this thread up. */
+  #startedAt;
+  #spentMs = 0;
 
   constructor(options) {
     super();
@@ -134,8 +139,20 @@ class MemoryMonitor extends EventEmitter {
     this.#deliver();
   }
 
+  /** What the counters have cost this thread, listeners of the events left out. */
+  #counters() {
+    return { at: this.#startedAt, pauseMs: this.#spentMs, durationMs: Date.now() - this.#startedAt };
+  }
+
   /** Publishes the figures that only JavaScript can read: with the bridge these are the array buffers and the requests. */
   #refresh() {
+    this.#startedAt ??= Date.now();
+    const began = now();
+    this.#publish();
+    this.#spentMs += now() - began;
+  }
+
+  #publish() {
     try {
       const { arrayBuffers, rss } = memoryUsage();
       this.#arrayBuffers = arrayBuffers;
@@ -162,7 +179,9 @@ class MemoryMonitor extends EventEmitter {
    * an alert told only once among them, come with the next delivery.
    */
   #deliver() {
+    const began = now();
     this.#undelivered.push(...JSON.parse(this.#native.takeEvents()));
+    this.#spentMs += now() - began;
     let newest;
     while (this.#undelivered.length > 0) {
       const event = this.#undelivered.shift();
@@ -202,7 +221,7 @@ class MemoryMonitor extends EventEmitter {
   /** Sampling ends first: what it holds meanwhile is not for the evidence to find. */
   #report(verdict) {
     const onError = (error) => this.#tellLater('error', error);
-    return this.#evidence.report(verdict, onError, this.#sites.end(onError));
+    return this.#evidence.report(verdict, onError, this.#sites.end(onError), () => this.#counters());
   }
 
   /** From a promise: a listener that throws is then an uncaught exception, as with any emitter, not a rejection. */

@@ -21,7 +21,8 @@ const { Packages } = require('./packages');
 const { withPositions } = require('./positions');
 
 /**
- * Takes one snapshot of this thread's heap and gives what native code made of it, how (`mode`), and why not otherwise (`reason`).
+ * Takes one snapshot of this thread's heap and gives what native code made of it, how (`mode`), and why not otherwise (`reason`); with what
+ * it cost: `pauseMs`, `durationMs` and, of a clone, `cpuMs` and `peakBytes`, as far as they are known.
  *
  * `product` is `file`, `summary`, `census`, `audit`, `baseline`, or `growth` since the capture `since`. In a clone of the process if `mode` and
  * memory allow, which stops this thread for the fork alone; or inline, which stops it until V8 is through. Aborted, it rejects with the
@@ -78,8 +79,8 @@ function finished(made, json) {
 async function cloned(given, { heap, memoryBytes }) {
   const { signal, file } = given;
   const finish = (taken) => untilAborted(taken, signal, file);
-  const { capture: taken, json, pauseMs, reason } = await inClone(() => newCapture(given), finish, { heap, memoryBytes, signal });
-  return { ...finished(taken, json), mode: 'clone', reason, pauseMs };
+  const { capture: taken, json, ...cost } = await inClone(() => newCapture(given), finish, { heap, memoryBytes, signal });
+  return { ...finished(taken, json), mode: 'clone', ...cost };
 }
 
 async function inline(given, reason) {

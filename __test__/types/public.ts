@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import {
   HeapwardenError, ListenerAuditor, MemoryMonitor, auditListeners, captureSummary, diffSnapshots, startAllocationProfile, summarizeSnapshot, writeSnapshot,
   type FunctionCount, type HandleSummary, type ListenerAudit, type ListenerAuditorOptions, type ListenerCount, type ListenerGrowth,
-  type WaiterSummary, type AnalysisOptions, type AnalysisProgress, type ConfirmedBy, type ConstructorDelta, type ConstructorSummary, type Culprit, type KnownLeak, type LeakReport, type Logger, type MonitorEvents,
+  type WaiterSummary, type AnalysisOptions, type AnalysisProgress, type ConfirmedBy, type ConstructorDelta, type ConstructorSummary, type Culprit, type KnownLeak, type LadderRung, type LeakConfirmation, type LeakDecision, type LeakReport, type Logger, type MonitorEvents,
   type MonitorOptions, type Pattern, type RetainerStep, type Sample, type SnapshotDiff, type SnapshotOptions,
   type SnapshotSource, type SnapshotSummary, type SourceLocation, type ThresholdCrossing, type Verdict, type VerdictEvidence,
   type WrittenSnapshot,
@@ -38,8 +38,15 @@ monitor.once('leak', (report: LeakReport) => {
   const owner: string | undefined = place?.package;
   const known: KnownLeak | null | undefined = first?.known;
   const again: [string | undefined, string | undefined, string | null | undefined] = [first?.fingerprint, first?.firstSeen, known?.fixedIn];
+  const holder: Culprit['holder'] | undefined = first?.holder;
+  const rungs: LadderRung[] = report.evidence.ladder;
+  const second: LeakConfirmation | null = report.evidence.confirmation;
+  const decided: LeakDecision | undefined = second?.decisions[0];
+  // @ts-expect-error: null where it is not known
+  const cpu: number = rungs[0]!.cpuMs;
+  const fate: [string | null | undefined, boolean] = [holder?.name, decided?.outcome === 'grew'];
   const held: [string | null | undefined, SourceLocation | undefined] = [first?.holder?.name, first?.holder?.reachedThrough];
-  return [place, pattern, steps, grown, version, written, owner, again, held];
+  return [place, pattern, steps, grown, version, written, owner, again, held, cpu, fate];
 });
 monitor.on('suspect', (suspicion: Verdict) => {
   const by: ConfirmedBy | undefined = suspicion.evidence.confirmedBy;

@@ -7,6 +7,7 @@
 //!           Baseline + Graph -> growth            the same against a few hundred kilobytes kept since the start
 //!                  \
 //!                   -> added nodes -> culprits    one finding per cause, with its path and its line of code
+//!  culprits + culprits ----> confirmed            those in front that grew again
 //! ```
 
 mod alive;
@@ -15,6 +16,7 @@ mod by_path;
 mod census;
 mod class;
 mod comparison;
+mod confirmation;
 mod culprits;
 mod diff;
 mod fingerprint;
@@ -39,6 +41,7 @@ pub use census::{
     WaiterSummary, Waits, audit,
 };
 pub use comparison::{Compared, comparison};
+pub use confirmation::{Confirmed, Decision, FloorGrowth, Outcome, Spans, ambiguity, confirmed};
 pub use culprits::{Culprit, Holder, Pattern};
 pub use diff::{ConstructorDelta, MatchedBy, diff};
 pub use histogram::{Histogram, HistogramBuilder, HistogramRow};

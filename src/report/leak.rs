@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::verdict::VerdictRecord;
-use crate::analysis::{ConstructorDelta, Culprit, Location};
+use crate::analysis::{ConstructorDelta, Culprit, Decision, Location};
 use crate::units::UnixMillis;
 
 /// Version of [`LeakReport`]'s shape; raised when a field changes its meaning or goes away.
@@ -72,7 +72,7 @@ pub struct KnownLeak {
 }
 
 /// How the evidence behind a report was taken, or why there is none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EvidenceNote {
     /// `clone`, `inline`, or `none`.
@@ -97,6 +97,50 @@ pub struct EvidenceNote {
     /// When sampling ended.
     #[serde(default)]
     pub allocation_sites_at: Option<UnixMillis>,
+    /// The rungs that were taken for this report, in their order.
+    #[serde(default)]
+    pub ladder: Vec<Rung>,
+    /// What a second look decided; nothing where the first left no doubt.
+    #[serde(default)]
+    pub confirmation: Option<Confirmation>,
+}
+
+/// A step of the ladder, with what it cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rung {
+    /// `counters`, `census`, `graph`, or `confirmation`.
+    pub rung: String,
+    /// `clone`, or `inline`.
+    pub mode: String,
+    /// When it was taken.
+    pub at: UnixMillis,
+    /// How long the thread stood still for it, in milliseconds.
+    pub pause_ms: f64,
+    /// How long it took.
+    pub duration_ms: f64,
+    /// The clone's processor time; nothing where it is not known.
+    pub cpu_ms: Option<f64>,
+    /// The most memory that the clone had to itself; likewise.
+    pub peak_bytes: Option<u64>,
+    /// What asked for it.
+    pub why: String,
+}
+
+/// A second look at what the first left in doubt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Confirmation {
+    /// What the doubt was.
+    pub why: String,
+    /// Why there was no second look; nothing where there was.
+    pub reason: Option<String>,
+    /// When it was taken.
+    pub at: Option<UnixMillis>,
+    /// How long after the first, in milliseconds.
+    pub after_ms: Option<u64>,
+    /// What was decided of each culprit.
+    pub decisions: Vec<Decision>,
 }
 
 /// A place in the program whose allocations survive, as sampled.

@@ -1,5 +1,7 @@
 //! What leaves the core: serialisable records and reports, their text, and the files they go to.
 
+mod block;
+mod figures;
 mod file;
 mod leak;
 mod look;
@@ -8,7 +10,10 @@ mod text;
 mod verdict;
 
 pub use file::{AtomicFile, Content, Reserved, fresh};
-pub use leak::{AllocationSite, EvidenceNote, Frame, KnownLeak, LeakReport, ReportedCulprit, SCHEMA_VERSION};
+pub use leak::{
+    AllocationSite, Confirmation, EvidenceNote, Frame, KnownLeak, LeakReport, ReportedCulprit, Rung,
+    SCHEMA_VERSION,
+};
 pub use look::look;
 pub use sample::{GcRecord, SampleRecord};
 pub use text::render;

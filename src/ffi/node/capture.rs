@@ -73,6 +73,17 @@ pub struct NativeCapture {
     request: u64,
     #[cfg(target_os = "linux")]
     turn: Option<cloned::Turn>,
+    #[cfg(target_os = "linux")]
+    spent: Slot<cloned::Spent>,
+}
+
+/// What a clone has used of the machine.
+#[napi(object)]
+pub struct CloneCost {
+    /// Processor time, user and system; nothing where the kernel did not tell.
+    pub cpu_ms: Option<f64>,
+    /// The most memory that it had to itself; nothing where it did not live to tell.
+    pub peak_bytes: Option<f64>,
 }
 
 /// How a clone is to be made.
@@ -144,6 +155,8 @@ impl NativeCapture {
             request: cloned::Turn::request(),
             #[cfg(target_os = "linux")]
             turn: None,
+            #[cfg(target_os = "linux")]
+            spent: Slot::default(),
         })
     }
 
@@ -172,6 +185,18 @@ impl NativeCapture {
     #[cfg(target_os = "linux")]
     pub fn take_clone(&mut self, env: &Env, options: CloneOptions) -> napi::Result<CloneAttempt> {
         self.cloned(env, &options).map_err(|e| to_napi(&e))
+    }
+
+    /// What the clone has used, once the capture is finished, well or not; nothing where there was none.
+    #[napi(catch_unwind)]
+    pub fn clone_cost(&self) -> Option<CloneCost> {
+        #[cfg(target_os = "linux")]
+        return self.spent.lock().unwrap_or_else(PoisonError::into_inner).map(|spent| CloneCost {
+            cpu_ms: spent.cpu.map(|time| time.as_secs_f64() * 1e3),
+            peak_bytes: spent.peak.map(|bytes| bytes.0 as f64),
+        });
+        #[cfg(not(target_os = "linux"))]
+        None
     }
 
     /// Counts the objects of this thread's heap by walking over it, on this thread; gives the pause in milliseconds, and nothing where this
@@ -291,11 +316,11 @@ impl NativeCapture {
             turn.pause = pause;
         }
         let control = Arc::clone(&self.control);
-        let shelf = self.shelf.clone();
+        let (shelf, spent) = (self.shelf.clone(), Arc::clone(&self.spent));
         let (settlers, promised) = channel::<Settler>();
         self.settlers = Some(settlers);
         spawn("heapwarden-clone", move || {
-            let result = guarded(|| cloned::hear(watch, place, &slots, heap, &control, &shelf));
+            let result = guarded(|| cloned::hear(watch, place, &slots, heap, &control, &shelf, &spent));
             // Whoever is told of the result may ask for the next.
             drop(turn);
             settle(&promised, result);

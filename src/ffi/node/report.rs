@@ -4,7 +4,8 @@ use std::path::Path;
 
 use napi_derive::napi;
 
-use super::to_napi;
+use super::{to_json, to_napi};
+use crate::analysis::{Culprit, FloorGrowth, Spans, ambiguity, confirmed};
 use crate::error::{Error, ErrorKind};
 use crate::report::{AtomicFile, LeakReport, render};
 
@@ -15,12 +16,30 @@ pub const LEAK_REPORT_SCHEMA_VERSION: u32 = crate::report::SCHEMA_VERSION;
 /// The text of a leak report given as JSON.
 #[napi(catch_unwind)]
 pub fn render_leak_report(json: String) -> napi::Result<String> {
-    let report: LeakReport = serde_json::from_str(&json).map_err(|e| {
-        let kind =
-            ErrorKind::InvalidArg { name: "report", expected: "a LeakReport".into(), found: e.to_string() };
+    Ok(render(&parsed::<LeakReport>("report", "a LeakReport", &json)?))
+}
+
+/// Why culprits, as JSON, do not tell who is to blame for the floor's growth, as JSON; nothing where they do.
+#[napi(catch_unwind)]
+pub fn ambiguity_of(culprits: String, floor: String) -> napi::Result<Option<String>> {
+    let culprits: Vec<Culprit> = parsed("culprits", "culprits", &culprits)?;
+    Ok(ambiguity(&culprits, &parsed::<FloorGrowth>("floor", "a floor's growth", &floor)?))
+}
+
+/// JSON: `culprits` of a second look, those in front that have grown since the first, and `decisions` on each. `spans` are the times of the
+/// looks.
+#[napi(catch_unwind)]
+pub fn confirm_culprits(first: String, second: String, spans: String) -> napi::Result<String> {
+    let first: Vec<Culprit> = parsed("first", "culprits", &first)?;
+    let second = parsed("second", "culprits", &second)?;
+    to_json(&confirmed(&first, second, parsed::<Spans>("spans", "the times of the looks", &spans)?))
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(name: &'static str, expected: &str, json: &str) -> napi::Result<T> {
+    serde_json::from_str(json).map_err(|e| {
+        let kind = ErrorKind::InvalidArg { name, expected: expected.into(), found: e.to_string() };
         to_napi(&Error::new(kind))
-    })?;
-    Ok(render(&report))
+    })
 }
 
 /// Writes a file that appears whole or not at all, readable by its owner alone.

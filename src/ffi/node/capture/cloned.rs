@@ -177,6 +177,15 @@ fn taken<T>(slot: &Slot<T>) -> std::sync::MutexGuard<'_, Option<T>> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a clone has used of the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Spent {
+    /// Processor time, user and system.
+    pub cpu: Option<Duration>,
+    /// The most memory that it had to itself.
+    pub peak: Option<Bytes>,
+}
+
 /// What was heard of a clone.
 struct Heard {
     product: Option<String>,
@@ -205,6 +214,7 @@ pub fn hear(
     heap: Option<Bytes>,
     control: &Control,
     shelf: &Shelf,
+    spent: &Slot<Spent>,
 ) -> Result<String> {
     let mut heard = Heard { product: None, failure: None, is_written: false, kept: Ok(()) };
     let watched = watch.hear(control.cancel_flag(), |message| match message {
@@ -217,8 +227,12 @@ pub fn hear(
     });
     match watched {
         Watched::Cancelled => Err(ErrorKind::Cancelled.into()),
-        Watched::Lost { reason } => Err(ErrorKind::Clone { reason }.into()),
-        Watched::Told { peak } => {
+        Watched::Lost { reason, cpu } => {
+            put(spent, Spent { cpu, peak: None });
+            Err(ErrorKind::Clone { reason }.into())
+        }
+        Watched::Told { peak, cpu } => {
+            put(spent, Spent { cpu, peak: Some(Bytes(peak)) });
             if let Some(heap) = heap.filter(|heap| heap.0 > 0) {
                 TIMES.store((peak as f64 / heap.0 as f64).to_bits(), Ordering::Relaxed);
             }

@@ -25,6 +25,8 @@ pub struct Watch {
     pipe: OwnedFd,
     deadline: Instant,
     buried: bool,
+    /// What the clone used of the processors, once it is buried.
+    cpu: Option<Duration>,
 }
 
 /// What a clone came to.
@@ -34,11 +36,15 @@ pub enum Watched {
     Told {
         /// The most memory that it had to itself, in bytes.
         peak: u64,
+        /// Processor time, user and system; nothing where the kernel did not tell.
+        cpu: Option<Duration>,
     },
     /// It did not.
     Lost {
         /// Why, in words.
         reason: String,
+        /// As above.
+        cpu: Option<Duration>,
     },
     /// It was given up.
     Cancelled,
@@ -54,7 +60,7 @@ enum Death {
 
 impl Watch {
     pub(super) fn new(pid: libc::pid_t, pipe: OwnedFd, within: Duration) -> Self {
-        Self { pid, pipe, deadline: Instant::now() + within, buried: false }
+        Self { pid, pipe, deadline: Instant::now() + within, buried: false, cpu: None }
     }
 
     /// Hears the clone to its end, and gives what it says, but for steps and the end, to `take`. Waits: not for a thread that has anything
@@ -96,11 +102,11 @@ impl Watch {
         };
         if let Some(reason) = broken {
             self.bury(true);
-            return Watched::Lost { reason };
+            return Watched::Lost { reason, cpu: self.cpu };
         }
         let death = self.bury(false);
         if reader.ended() {
-            return Watched::Told { peak };
+            return Watched::Told { peak, cpu: self.cpu };
         }
         let how = match death {
             Death::Status(WAITED) => "it would have waited for a thread that it does not have".into(),
@@ -110,7 +116,7 @@ impl Watch {
             Death::Signal(signal) => format!("it was ended by signal {signal}{}", named(signal)),
             Death::Unknown => "it ended".into(),
         };
-        Watched::Lost { reason: format!("{how}, while {}", step.words()) }
+        Watched::Lost { reason: format!("{how}, while {}", step.words()), cpu: self.cpu }
     }
 
     fn read(&self, buffer: &mut [u8]) -> Read {
@@ -153,13 +159,20 @@ impl Watch {
             }
             let mut status = 0;
             let flags = if killed { 0 } else { libc::WNOHANG };
-            // SAFETY: `status` is a valid place.
-            match unsafe { libc::waitpid(self.pid, &raw mut status, flags) } {
+            let mut used = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+            // SAFETY: `status` and `used` are valid places, and live through the call.
+            match unsafe { libc::wait4(self.pid, &raw mut status, flags, used.as_mut_ptr()) } {
                 0 => std::thread::sleep(Duration::from_millis(1)),
-                pid if pid == self.pid && libc::WIFEXITED(status) => {
-                    return Death::Status(libc::WEXITSTATUS(status));
+                pid if pid == self.pid => {
+                    // SAFETY: plain numbers, of which all-zero ones are valid; the call that has just succeeded filled them in.
+                    let used = unsafe { used.assume_init() };
+                    self.cpu = Some(duration(used.ru_utime) + duration(used.ru_stime));
+                    return if libc::WIFEXITED(status) {
+                        Death::Status(libc::WEXITSTATUS(status))
+                    } else {
+                        Death::Signal(libc::WTERMSIG(status))
+                    };
                 }
-                pid if pid == self.pid => return Death::Signal(libc::WTERMSIG(status)),
                 _ if std::io::Error::last_os_error().kind() == ErrorKind::Interrupted => {}
                 // A process that ignores SIGCHLD has no zombies, and is told nothing.
                 _ => return Death::Unknown,
@@ -179,6 +192,11 @@ enum Read {
     Bytes(usize),
     End,
     Failed(std::io::Error),
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    let micros = u64::try_from(time.tv_usec).unwrap_or(0);
+    Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0)) + Duration::from_micros(micros)
 }
 
 /// For how many looks a process has slept without using the processor.
