@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use super::region::Region;
-use super::{Label, is_program_class, label_of};
+use super::{Label, is_collection, is_program_class, label_of};
 use crate::analysis::path::{is_generator, is_link};
 use crate::graph::{Graph, Node, NodeKind};
 
@@ -140,18 +140,22 @@ fn inside(graph: &Graph, region: &Region, top: Node) -> Option<Unit> {
 /// a socket's listeners, the requests they belong to and the texts of these are one cause.
 fn side_by_side(graph: &Graph, region: &Region, node: Node) -> Option<Unit> {
     let mut largest: Option<Unit> = None;
-    let mut retained = 0u64;
+    let (mut many, mut all) = (0u64, 0u64);
     for (_, unit) in by_label(graph, region, &[node], |_| true) {
+        all = all.saturating_add(unit.retained);
         if unit.nodes.len() >= MIN_COUNT {
-            retained = retained.saturating_add(unit.retained);
+            many = many.saturating_add(unit.retained);
             let key = |unit: &Unit| (unit.retained, unit.nodes.first().copied());
             if largest.as_ref().is_none_or(|other| key(other) < key(&unit)) {
                 largest = Some(unit);
             }
         }
     }
-    let is_most = retained.saturating_mul(2) >= region.size(node);
-    largest.filter(|_| is_most).map(|unit| Unit { retained, ..unit })
+    let is_most = many.saturating_mul(2) >= all;
+    // The table of a Map is there for its entries, and may be larger than they are.
+    let retained = if is_collection(graph, node) { region.size(node) } else { many };
+    let is_all = retained.saturating_mul(2) >= region.size(node);
+    largest.filter(|_| is_most && is_all).map(|unit| Unit { retained, ..unit })
 }
 
 /// What the links of a list of Node's own carry: the functions that listen to an event target.
