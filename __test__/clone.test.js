@@ -117,7 +117,7 @@ describe('a clone of the process', { skip: !clones.available && clones.reason },
     const parcel = diff.constructors.find(({ constructorName }) => constructorName === 'Parcel');
     assert.deepEqual([parcel.addedCount, parcel.removedCount], [2000, 0]);
     assert.equal(diff.culprits[0].constructorName, 'Parcel');
-    assert.equal(diff.culprits[0].pattern, 'collection');
+    assert.equal(diff.culprits[0].pattern, 'global');
   });
 
   test('one is taken at a time, one request waits, a third is refused', async () => {
@@ -129,7 +129,8 @@ describe('a clone of the process', { skip: !clones.available && clones.reason },
   test('what a snapshot took is expected of the next one, and what a census took is not', async () => {
     const [before, counted, summarized] = await program(`
       const native = require(${JSON.stringify(require.resolve('../lib/load'))});
-      const needed = () => native.roomFor('clone', 2 ** 50, 0).shortage;
+      // What is left is not the same from one moment to the next.
+      const needed = () => native.roomFor('clone', 2 ** 50, 0).shortage.replace(/, and.*/, '');
       (async () => {
         const said = [needed()];
         await heapwarden.captureCensus({ mode: 'clone' });

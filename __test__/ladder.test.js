@@ -120,13 +120,13 @@ test('a second look that there is no memory for any more is not taken', async ()
 });
 
 test('a second look is given up when the monitor stops', async () => {
-  const looks = evidence({ intervalMs: 300 });
+  const looks = evidence({ intervalMs: 1500 });
   await looks.takeBaseline();
   const app = program();
   app.open();
   const reported = looks.report(verdict(1e9), never);
-  // The first look begins 600 ms after the baseline.
-  await sleep(700);
+  // The first look begins 3 s after the baseline, the second 3 s after that at the earliest.
+  await sleep(5000);
   looks.release();
   const { culprits, evidence: { confirmation } } = await reported;
   app.close();

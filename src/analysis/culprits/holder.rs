@@ -54,8 +54,10 @@ impl Holder {
         let node = scene.path[at].node;
         let outwards: Vec<(Node, String)> =
             scene.path[at + 1..].iter().map(|owner| (owner.node, owner.edge.clone())).collect();
-        // A function holds by its variable, which is the name that counts.
-        let own = scene.path[at].by_variable.then(|| (node, scene.path[at].edge.clone()));
+        // A function holds by its variable, and a list is held by a property: the name that counts.
+        let owner = &scene.path[at];
+        let is_named = owner.by_variable || (scene.unit.chain && is_given(&owner.edge));
+        let own = is_named.then(|| (node, owner.edge.clone()));
         let outwards: Vec<(Node, String)> = own.into_iter().chain(outwards).collect();
         Some((node, Self::at(scene, node, &outwards, recognised.event.clone())))
     }

@@ -7,7 +7,7 @@ const { Pool } = require('pg');
 const { client, drive, listening } = require('../../drive.js');
 const { standIn } = require('../../servers/stand-in.js');
 
-let pool;
+let pool; // <-- leak
 
 async function userById(id) { // <-- leak
   const connection = await pool.connect(); // <-- leak

@@ -197,6 +197,9 @@ struct Heard {
 /// What the snapshots of this process take, in times the heap, by the last of them; as bits, 0 where none was taken.
 static TIMES: AtomicU64 = AtomicU64::new(0);
 
+/// More is not the heap's: what V8 and the C library need for any snapshot is many times a heap that is hardly there.
+const MOST_TIMES: f64 = 32.0;
+
 /// What the last snapshot took, in times the heap of that moment.
 pub fn times_seen() -> Option<f64> {
     match TIMES.load(Ordering::Relaxed) {
@@ -234,7 +237,8 @@ pub fn hear(
         Watched::Told { peak, cpu } => {
             put(spent, Spent { cpu, peak: Some(Bytes(peak)) });
             if let Some(heap) = heap.filter(|heap| heap.0 > 0) {
-                TIMES.store((peak as f64 / heap.0 as f64).to_bits(), Ordering::Relaxed);
+                let times = (peak as f64 / heap.0 as f64).min(MOST_TIMES);
+                TIMES.store(times.to_bits(), Ordering::Relaxed);
             }
             heard.kept?;
             named(place.filter(|_| heard.is_written), control, shelf)?;
