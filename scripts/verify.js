@@ -122,7 +122,7 @@ const STEPS = [
     needs: ['native'],
     run: check(bin('publint', 'src/cli.js', ['run', '--strict', '.'])),
   },
-  { name: 'js', what: 'node --test on every supported Node, bridge on and off', needs: ['native'], run: matrix },
+  { name: 'js', what: 'node --test on every supported Node; bridge on, and off on the oldest and the newest', needs: ['native'], run: matrix },
   {
     name: 'demo',
     what: 'the main job on a real Express app under load, and its healthy twin',
