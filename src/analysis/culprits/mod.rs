@@ -5,7 +5,10 @@
 //!             -> holders  the old object on the path of each: the Map `requestsById`
 //!             -> groups   by class and holder; the same class in like holders is one
 //!             -> explain  what grows in a group: its nodes, what they wrap, or a chain below one of them
-//!             -> finding  counts, path and place
+//!             -> refine   what is better told: the entry that piles up, the function, the owner of the bytes
+//!             -> fold     the same units, parts of units, keys beside values: one cause
+//!             -> scene    the path of one unit, and where those of the others join it: what accumulates
+//!             -> finding  counts and path; by the scene the pattern, the holder, the place and the advice
 //! ```
 //!
 //! Dominators say what belongs to what, paths say by whose fault: a Session that two old collections hold is dominated by neither,
