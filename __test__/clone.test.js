@@ -188,7 +188,8 @@ describe('a clone of the process', { skip: !clones.available && clones.reason },
     const before = spared();
     await captureSummary({ mode: 'clone' });
     const after = spared();
-    assert.ok(before > 10 && after > 0.8 * before && after < 1.3 * before, `${before} ${after}`);
+    // The heap itself may have taken some more, or given some back.
+    assert.ok(before > 10 && after > 0.8 * before && after < 2 * before, `${before} ${after}`);
     assert.equal(spawnSync(process.execPath, ['-p', '6*7'], { encoding: 'utf8' }).stdout, '42\n');
   });
 

@@ -14,6 +14,10 @@ pub(crate) const MIN_COUNT: usize = 10;
 /// More heads of chains than this are not looked into, the smallest left out.
 const MOST_TOPS: usize = 64;
 
+/// One part in so many of what a new object keeps is not looked for inside of it; nor is it in more than so many objects.
+const TRIFLE: u64 = 50;
+const MOST_VISITED: usize = 10_000;
+
 /// One part in so many of what functions keep makes the class that it is of more telling than the function.
 const MUCH: u64 = 5;
 
@@ -32,15 +36,41 @@ pub(crate) struct Unit {
 /// Where there are many more, they are what grows, unless they are Node's own wrappers around something of the program's. Where there are
 /// few, or as many as before, what grows is inside: a collection that was made after the first snapshot, or a chain of which only the head
 /// is seen.
-pub(crate) fn explain(graph: &Graph, region: &Region, tops: &[Node], grown: u64) -> Unit {
+///
+/// What is inside may be several things: all that a program keeps may hang on one new function.
+pub(crate) fn explain(graph: &Graph, region: &Region, tops: &[Node], grown: u64) -> Vec<Unit> {
     let unit = Unit { nodes: tops.to_vec(), retained: total(region, tops), chain: false };
     if tops.len() >= MIN_COUNT && grown * 2 >= tops.len() as u64 {
-        return unwrap(graph, region, &unit)
+        let better = unwrap(graph, region, &unit)
             .or_else(|| nested(graph, region, &unit))
-            .or_else(|| behind(graph, region, &unit))
-            .unwrap_or(unit);
+            .or_else(|| behind(graph, region, &unit));
+        return vec![better.unwrap_or(unit)];
     }
-    inside_all(graph, region, tops).filter(|inner| inner.retained * 2 >= unit.retained).unwrap_or(unit)
+    let inner = inside_all(graph, region, tops);
+    if inner.as_ref().is_some_and(|inner| inner.chain) {
+        return inner.into_iter().filter(|inner| inner.retained * 2 >= unit.retained).collect();
+    }
+    let mut several = several(graph, region, tops);
+    if let Some(inner) = inner.filter(|inner| inner.retained * 2 >= unit.retained) {
+        several.retain(|other| other.nodes.first() != inner.nodes.first());
+        several.insert(0, inner);
+    }
+    if several.is_empty() { vec![unit] } else { several }
+}
+
+/// All that lies many at a time inside of `tops`, however deep, and is no trifle beside them.
+fn several(graph: &Graph, region: &Region, tops: &[Node]) -> Vec<Unit> {
+    let least = (total(region, tops) / TRIFLE).max(1);
+    let mut found = Vec::new();
+    let mut open = tops.to_vec();
+    for _ in 0..MOST_VISITED {
+        let Some(at) = open.pop() else { break };
+        match side_by_side(graph, region, at) {
+            Some(unit) => found.push(unwrap(graph, region, &unit).unwrap_or(unit)),
+            None => open.extend(region.children(at).filter(|&child| region.size(child) >= least)),
+        }
+    }
+    found
 }
 
 /// What is inside the largest of `tops`, with the same of the others.

@@ -139,13 +139,12 @@ pub(crate) fn culprits(
     let mut findings: Vec<Finding> = Vec::new();
     for group in groups(graph, &region, paths)? {
         check(cancel)?;
-        // V8's list of strings whose text is elsewhere keeps none of them: what only it refers to goes with the next collection.
-        if graph.kind(group.holder) == NodeKind::Synthetic && graph.name(group.holder) == "(External strings)"
-        {
+        if is_register(graph, group.holder) {
             continue;
         }
         let grown = group.tops.first().map_or(0, |&top| net.count(top));
-        findings.extend(Finding::of(ground, explain(graph, &region, &group.tops, grown)));
+        let units = explain(graph, &region, &group.tops, grown);
+        findings.extend(units.into_iter().filter_map(|unit| Finding::of(ground, unit)));
     }
     findings.extend(region.stores(graph, MIN_BYTES).filter_map(|store| Finding::of_store(ground, store)));
     let mut findings = folded(ground, findings);
@@ -159,6 +158,12 @@ pub(crate) fn culprits(
         Reverse(culprit.retained_size_delta / share)
     });
     Ok(culprits)
+}
+
+/// Whether `node` is one of V8's registers of strings, which keep none of them: what only they refer to goes with the next collection.
+fn is_register(graph: &Graph, node: Node) -> bool {
+    graph.kind(node) == NodeKind::Synthetic
+        && matches!(graph.name(node), "(External strings)" | "(Internalized strings)")
 }
 
 /// What all findings are made from.
