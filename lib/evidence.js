@@ -114,8 +114,8 @@ class Evidence {
 
   /** Has growth measured from this look on. */
   #keep(looked, at, why) {
-    this.#baseline = { taken: looked.capture, at, mode: looked.mode };
-    this.#census = { constructors: JSON.stringify(looked.constructors), at, isSnapshot: true };
+    this.#baseline = { taken: looked.capture, at, mode: looked.mode, pauseMs: looked.pauseMs };
+    this.#census = { constructors: JSON.stringify(looked.constructors), at };
     this.#ladder.begin('graph', at, why, looked);
   }
 
@@ -163,9 +163,9 @@ class Evidence {
       const looked = await this.#capture('suspect', { ...what, signal });
       this.#pauseMs += looked.pauseMs;
       if (released !== this.#released) return undefined;
-      const { growth, matchedByReason, mode } = looked;
+      const { growth, matchedByReason, mode, pauseMs } = looked;
       if (growth) {
-        this.#lastLook = { at, mode, growth: { ...growth, constructors: growth.constructors.slice(0, MOST_COUNTED) }, matchedByReason };
+        this.#lastLook = { at, mode, pauseMs, growth: { ...growth, constructors: growth.constructors.slice(0, MOST_COUNTED) }, matchedByReason };
         this.#ladder.add('graph', at, WHY.suspect, looked);
       } else this.#keep(looked, at, WHY.late);
       return looked.capture;
@@ -263,7 +263,7 @@ class Evidence {
     this.#pauseMs += pauseMs;
     this.#ladder.add('graph', at, WHY.leak, looked);
     if (fileError) onError(fileError);
-    return { at, growth, matchedByReason, mode, reason, files: file && !fileError ? [file] : [] };
+    return { at, pauseMs, growth, matchedByReason, mode, reason, files: file && !fileError ? [file] : [] };
   }
 
   /**
@@ -271,7 +271,9 @@ class Evidence {
    * decided. Nothing where there is no doubt.
    */
   async #confirmed(verdict, { baseline, found, released }, onError) {
-    const sinceMs = found.at - baseline.at;
+    // A look that stops the thread stops the growth as well.
+    const sinceMs = found.at - baseline.at - baseline.pauseMs;
+    const wentOnAt = found.at + found.pauseMs;
     const why = doubt(verdict, found.growth.culprits, sinceMs);
     if (!why) return undefined;
     const refused = (reason) => ({ note: { why, reason, at: null, afterMs: null, decisions: [] } });
@@ -282,7 +284,7 @@ class Evidence {
     const first = JSON.stringify(found.growth);
     found.growth = undefined;
     try {
-      await sleep(found.at + wait - Date.now());
+      await sleep(wentOnAt + wait - Date.now());
       // Meanwhile the monitor may have been stopped, and the program has grown.
       const late = released === this.#released ? this.refusal('leak') : 'the monitor was stopped meanwhile';
       if (late) return refused(late);
@@ -291,7 +293,7 @@ class Evidence {
       this.#pauseMs += looked.pauseMs;
       this.#ladder.add('confirmation', at, why, looked);
       const { culprits, decisions } = decided(
-        JSON.parse(first).culprits, looked.growth.culprits, { beforeMs: sinceMs, betweenMs: at - found.at });
+        JSON.parse(first).culprits, looked.growth.culprits, { beforeMs: sinceMs, betweenMs: at - wentOnAt });
       return { culprits, note: { why, reason: null, at: isoTime(at), afterMs: at - found.at, decisions } };
     } catch (error) {
       onError(error);
@@ -309,10 +311,7 @@ class Evidence {
     if (!now) return undefined;
     this.#ladder.add('census', at, why, now);
     const were = byConstructor(JSON.parse(before.constructors));
-    // Regular expressions are no objects to a snapshot: it has not counted them.
-    const isCounted = ([name]) => !(before.isSnapshot && name === 'RegExp');
     const grown = [...byConstructor(now.constructors)]
-      .filter(isCounted)
       .map(([constructorName, count]) => ({ constructorName, count, countDelta: count - (were.get(constructorName) ?? 0) }))
       .filter(({ countDelta }) => countDelta >= LEAST_COUNTED)
       .sort((a, b) => b.countDelta - a.countDelta)
