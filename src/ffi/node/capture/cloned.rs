@@ -255,6 +255,11 @@ pub fn hear(
 fn told(failure: &str) -> Error {
     let failure: serde_json::Value = serde_json::from_str(failure).unwrap_or_default();
     let text = |name| failure[name].as_str().unwrap_or_default();
+    // Its memory has a limit of its own: what does not fit into that may fit into the process.
+    if text("code") == "HEAPWARDEN_ERR_OUT_OF_MEMORY" {
+        return ErrorKind::Clone { reason: format!("it came to the end of its memory: {}", text("message")) }
+            .into();
+    }
     Error::in_clone(text("code"), text("message"))
 }
 
