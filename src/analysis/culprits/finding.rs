@@ -46,16 +46,13 @@ impl Finding {
     fn measured(ground: Ground<'_>, unit: &Unit) -> Option<(u64, u64, u64)> {
         let found = unit.nodes.len() as u64;
         let count = found.min(ground.net.count(*unit.nodes.first()?));
-        let enough =
-            (count >= MIN_COUNT as u64 && unit.retained >= NOISE_BYTES) || unit.retained >= MIN_BYTES;
-        if count == 0 || !enough {
-            return None;
-        }
         let sizes = unit.nodes.iter().map(|&node| ground.graph.self_size(node));
         let size = sizes.fold(0, |sum: u64, size| sum.saturating_add(size));
         // Where some only took the place of others, the growth is their share.
         let share = |bytes: u64| (u128::from(bytes) * u128::from(count) / u128::from(found)) as u64;
-        Some((count, share(size), share(unit.retained)))
+        let retained = share(unit.retained);
+        let enough = (count >= MIN_COUNT as u64 && retained >= NOISE_BYTES) || retained >= MIN_BYTES;
+        (count > 0 && enough).then(|| (count, share(size), retained))
     }
 
     /// A store that has grown: the new one less the old one that it took the place of.
