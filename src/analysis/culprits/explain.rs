@@ -46,12 +46,12 @@ pub(crate) fn explain(graph: &Graph, region: &Region, tops: &[Node], grown: u64)
             .or_else(|| behind(graph, region, &unit));
         return vec![better.unwrap_or(unit)];
     }
-    let inner = inside_all(graph, region, tops);
-    if inner.as_ref().is_some_and(|inner| inner.chain) {
-        return inner.into_iter().filter(|inner| inner.retained * 2 >= unit.retained).collect();
+    let inner = inside_all(graph, region, tops).filter(|inner| inner.retained * 2 >= unit.retained);
+    if let Some(chain) = inner.as_ref().filter(|inner| inner.chain) {
+        return vec![chain.clone()];
     }
     let mut several = several(graph, region, tops);
-    if let Some(inner) = inner.filter(|inner| inner.retained * 2 >= unit.retained) {
+    if let Some(inner) = inner {
         several.retain(|other| other.nodes.first() != inner.nodes.first());
         several.insert(0, inner);
     }

@@ -9,13 +9,10 @@
 use super::explain::{MIN_COUNT, Unit, heaviest};
 use super::finding::sample as chosen;
 use super::pattern::{MOSTLY, buffer_share, is_timer};
-use super::scene::Scene;
+use super::scene::{FARTHEST, Scene};
 use super::{Ground, is_collection, is_program_class, is_user_class};
 use crate::analysis::path::is_generator;
 use crate::graph::{Graph, Node, NodeKind};
-
-/// Units whose path to what accumulates is longer are left as they are.
-const FARTHEST: usize = 256;
 
 /// How deep in a function the owner of its bytes is looked for.
 const DEEPEST: usize = 8;
@@ -118,9 +115,7 @@ fn owners(ground: Ground<'_>, scene: &Scene<'_>) -> Option<Unit> {
     for _ in 0..DEEPEST {
         let inner = heaviest(graph, ground.region, &nodes, |_| true)?;
         let &first = inner.nodes.first()?;
-        let is_owner = graph.kind(first) == NodeKind::Object
-            && !is_generator(graph, first)
-            && !matches!(graph.name(first), "Object" | "Array" | "Promise");
+        let is_owner = !is_plain(graph, first) && !is_generator(graph, first);
         if inner.nodes.len() < MIN_COUNT || inner.retained * 2 < scene.unit.retained {
             return None;
         }

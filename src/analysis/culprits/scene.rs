@@ -19,8 +19,8 @@ use crate::graph::{Graph, Node};
 /// More units than this are not followed one by one.
 const FOLLOWED: usize = 4096;
 
-/// Units whose paths take longer to join are not counted.
-const FARTHEST: usize = 256;
+/// Units whose paths take longer to join are not counted, and left as they are.
+pub(crate) const FARTHEST: usize = 256;
 
 /// A group of units, the path of one, and where the others join it.
 pub(crate) struct Scene<'a> {
@@ -77,13 +77,14 @@ impl<'a> Scene<'a> {
 
     /// How many owners at the start of the path are links of the list that the sample is in, each of which holds the one before itself.
     fn links(&self) -> usize {
-        let is_link = |&(at, owner): &(usize, &Owner)| {
-            let steps: usize = self.path[..=at].iter().map(|owner| owner.run).sum();
+        let mut steps = 0;
+        let is_link = |owner: &&Owner| {
+            steps += owner.run;
             owner.steps == steps
                 && label_of(self.graph, owner.node) == label_of(self.graph, self.sample)
                 && (is_link(self.graph, owner.node) || self.graph.kind(owner.node).is_string())
         };
-        self.path.iter().enumerate().take_while(is_link).count()
+        self.path.iter().take_while(is_link).count()
     }
 
     /// After how many steps so many of the units have joined the sample's path that it is no accident.
