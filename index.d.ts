@@ -360,9 +360,9 @@ export interface LeakDecision {
   constructorName: string;
   /**
    * `grew`: it went on growing, in proportion. `unclear`: it grows too slowly for the time between the looks to tell. `new`: it was not among
-   * the culprits of the first look. `stood`: it did not grow, or far less than before. `gone`: it is no longer among the culprits.
+   * the culprits of the first look. `little`: it grew, by less than a tenth of what the floor's rate gives. `stood`: it did not grow, or far less than before. `gone`: it is no longer among the culprits.
    */
-  outcome: 'grew' | 'unclear' | 'new' | 'stood' | 'gone';
+  outcome: 'grew' | 'unclear' | 'new' | 'little' | 'stood' | 'gone';
   /** What it retained at the first look, since the baseline. */
   firstBytes: number;
   /** The same at the second look. */
@@ -632,6 +632,8 @@ export interface ListenerGrowth {
   retainerPath: RetainerStep[];
   /** Where the last listener was added, where Node warned. */
   stack: string | null;
+  /** Of how many emitters, of one class and label, the figures are the sum: with many sockets that leak alike there is one event. */
+  emitters: number;
 }
 
 /** A count, as `audit()` gives it. */

@@ -89,6 +89,20 @@ describe('listeners of an emitter', () => {
     assert.deepEqual(growths, []);
   });
 
+  test('on many emitters of a class are one event', async () => {
+    const sockets = Array.from({ length: 30 }, () => quietBus());
+    const auditor = quiet();
+    for (const socket of sockets) auditor.watch(socket);
+    const growths = await found(auditor, 60, () => {
+      for (const socket of sockets) socket.on('data', function onData() {});
+    });
+    const [first] = growths;
+    assert.deepEqual([first.constructorName, first.event, first.label, first.emitters], ['Bus', 'data', null, 30]);
+    assert.ok(first.count >= 30 * 24 && first.countDelta <= first.count, JSON.stringify(first));
+    assert.equal(first.functions[0].name, 'onData');
+    assert.ok(growths.length <= 3, `${growths.length}`);
+  });
+
   test('under a new name each time are told as all events together', async () => {
     const bus = quietBus();
     const [first] = await found(quiet().watch(bus, 'replies'), 80, (tick) => bus.once(`reply:${tick}`, () => {}));

@@ -60,6 +60,8 @@ class ListenerAuditor extends EventEmitter {
   #adopted = 0;
   /** Class, event and place of the warnings that were told of. */
   #toldOf = new Set();
+  /** By class and event: how many listeners there were on emitters without a label when that was told. */
+  #toldCounts = new Map();
   /** Pairs of a series' number and its count, and whose they are. */
   #pairs = new Uint32Array(64);
   #owners = [];
@@ -255,9 +257,20 @@ class ListenerAuditor extends EventEmitter {
         location: null,
         retainerPath: [],
         stack: null,
+        emitters: 1,
       };
     });
-    this.#locator.locate(growths, (located) => this.emit('growth', located));
+    const news = folded(growths).filter((growth) => growth.kind === 'resource' || growth.label !== null || this.#isNews(growth));
+    this.#locator.locate(news, (located) => this.emit('growth', located));
+  }
+
+  /** Sockets without end, each with too many, are told as the class that they are: once, and again whenever the count has doubled. */
+  #isNews({ constructorName, event, count }) {
+    const key = `${constructorName}\0${event}`;
+    const told = this.#toldCounts.get(key);
+    if (told === undefined ? this.#toldCounts.size >= MOST_TOLD : count < 2 * told) return false;
+    this.#toldCounts.set(key, count);
+    return true;
   }
 
   /** Node says once for each emitter that it has more listeners than it should. */
@@ -285,8 +298,26 @@ class ListenerAuditor extends EventEmitter {
       location,
       retainerPath: [],
       stack,
+      emitters: 1,
     });
   }
+}
+
+/** One growth for all emitters of one class, label and event; its functions are those of the emitter that has grown most. */
+function folded(growths) {
+  const byKind = new Map();
+  const inOrder = growths.slice().sort((a, b) => b.countDelta - a.countDelta);
+  for (const growth of inOrder) {
+    const key = `${growth.kind}\0${growth.label}\0${growth.constructorName}\0${growth.event}`;
+    const first = byKind.get(key);
+    if (first === undefined) {
+      byKind.set(key, growth);
+      continue;
+    }
+    for (const figure of ['count', 'countDelta', 'growthPerHour', 'emitters']) first[figure] += growth[figure];
+    if (growth.since < first.since) first.since = growth.since;
+  }
+  return [...byKind.values()];
 }
 
 /** Who listens to what in this thread, on every live emitter and event target; its timers, handles and promises. */

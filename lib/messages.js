@@ -31,9 +31,9 @@ function leakLine({ verdict, culprits: [first], evidence }) {
   return `Memory leak (${verdict.kind}): growing by ${rate}. ${what}`;
 }
 
-function listenersLine({ reason, kind, label, constructorName, event, count, countDelta, growthPerHour, functions, location }) {
+function listenersLine({ reason, kind, label, constructorName, event, count, countDelta, growthPerHour, functions, location, emitters }) {
   const name = label === null || label === constructorName ? constructorName : `${constructorName} "${label}"`;
-  const what = kind === 'resource' ? `${count} ${constructorName}` : `${count} listeners${event === null ? '' : ` for '${event}'`} on ${name}`;
+  const what = kind === 'resource' ? `${count} ${constructorName}` : `${count} listeners${event === null ? '' : ` for '${event}'`} on ${emitters > 1 ? `${emitters} ` : ''}${name}`;
   const [first] = functions;
   const named = first?.name ? `${first.name} ` : '';
   const where = location ? ` (${named}${location.file}:${location.line})` : named && ` (${named.trim()})`;
