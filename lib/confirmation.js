@@ -41,10 +41,10 @@ function haste({ etaMs, evidence }, wait) {
   return isNear ? 'the limit is too near to wait for a second look' : undefined;
 }
 
-/** `{ culprits, decisions }`: those of the second look, and what was decided of each; `spans` in milliseconds. */
-function decided(first, second, { beforeMs, betweenMs }) {
+/** `{ culprits, decisions }`: those of the second look, and what was decided of each; `spans` in milliseconds, with the floor's slope. */
+function decided(first, second, spans) {
   return JSON.parse(translated(() => native.confirmCulprits(
-    JSON.stringify(first), JSON.stringify(second), JSON.stringify({ beforeMs, betweenMs }))));
+    JSON.stringify(first), JSON.stringify(second), JSON.stringify(spans))));
 }
 
 module.exports = { doubt, waitMs, haste, decided };

@@ -293,7 +293,8 @@ class Evidence {
       this.#pauseMs += looked.pauseMs;
       this.#ladder.add('confirmation', at, why, looked);
       const { culprits, decisions } = decided(
-        JSON.parse(first).culprits, looked.growth.culprits, { beforeMs: sinceMs, betweenMs: at - wentOnAt });
+        JSON.parse(first).culprits, looked.growth.culprits,
+        { beforeMs: sinceMs, betweenMs: at - wentOnAt, floorBytesPerSecond: verdict.growthBytesPerSecond ?? 0 });
       return { culprits, note: { why, reason: null, at: isoTime(at), afterMs: at - found.at, decisions } };
     } catch (error) {
       onError(error);

@@ -17,6 +17,8 @@ const MOST_EXPLAINED: f64 = 2.0;
 const MOST_OF_FIRST: f64 = 0.7;
 /// What went on growing grew at least at this share of its pace before.
 const LEAST_PACE: f64 = 0.25;
+/// What grew by less than this share of what the floor's rate gives between the looks is not what the floor grows by.
+const LEAST_OF_FLOOR: f64 = 0.1;
 /// Of what should have become fewer more than that by now, nothing can be said yet.
 const LEAST_EXPECTED: f64 = 4.0;
 
@@ -71,6 +73,8 @@ pub enum Outcome {
     Unclear,
     /// It was not among those of the first look.
     New,
+    /// It went on growing, but by far too little to be what the floor grows by.
+    Little,
     /// It did not grow, or far less than before.
     Stood,
     /// It is no longer among the culprits.
@@ -93,7 +97,7 @@ pub struct Decision {
     pub second_bytes: i64,
 }
 
-/// The times of the looks.
+/// The times of the looks, and what the floor grew by meanwhile.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spans {
@@ -101,6 +105,9 @@ pub struct Spans {
     pub before_ms: f64,
     /// From there to the second.
     pub between_ms: f64,
+    /// The slope of the floor by the verdict; zero where it is not known, and then whatever grew leads.
+    #[serde(default)]
+    pub floor_bytes_per_second: f64,
 }
 
 /// The culprits of the second look, those in front that grew again, and what was decided of each.
@@ -163,7 +170,7 @@ fn place(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Grew => 0,
         Outcome::Unclear | Outcome::New => 1,
-        Outcome::Stood | Outcome::Gone => 2,
+        Outcome::Little | Outcome::Stood | Outcome::Gone => 2,
     }
 }
 
@@ -174,7 +181,8 @@ fn outcome(then: Kept, now: Kept, spans: Spans) -> Outcome {
     // A large share of one unit: of texts that grow there is one.
     let least = if then.count > 1.0 { unit } else { 1.0 };
     if grown >= least && grown >= LEAST_PACE * share * then.bytes {
-        Outcome::Grew
+        let floor = spans.floor_bytes_per_second.max(0.0) * spans.between_ms.max(0.0) / 1e3;
+        if grown >= LEAST_OF_FLOOR * floor { Outcome::Grew } else { Outcome::Little }
     } else if share * then.count < LEAST_EXPECTED {
         Outcome::Unclear
     } else {
@@ -212,7 +220,7 @@ mod tests {
         }
     }
 
-    const MINUTE: Spans = Spans { before_ms: 600_000.0, between_ms: 60_000.0 };
+    const MINUTE: Spans = Spans { before_ms: 600_000.0, between_ms: 60_000.0, floor_bytes_per_second: 0.0 };
 
     fn outcomes(confirmed: &Confirmed) -> Vec<(&str, Outcome)> {
         confirmed.decisions.iter().map(|d| (d.constructor_name.as_str(), d.outcome)).collect()
@@ -242,8 +250,20 @@ mod tests {
     }
 
     #[test]
+    fn a_trickle_does_not_go_before_a_large_finding_that_paused() {
+        let first = [culprit("Order", 9000, 40_000_000), culprit("LogLine", 100, 20_000)];
+        let second = vec![culprit("Order", 9000, 40_000_000), culprit("LogLine", 110, 22_000)];
+        let floor = Spans { floor_bytes_per_second: 60_000.0, ..MINUTE };
+        let told = confirmed(&first, second.clone(), floor);
+        assert_eq!(outcomes(&told), [("Order", Outcome::Stood), ("LogLine", Outcome::Little)]);
+        assert_eq!(told.culprits[0].constructor_name, "Order");
+        let told = confirmed(&first, second, MINUTE);
+        assert_eq!(outcomes(&told)[0], ("LogLine", Outcome::Grew), "of a floor that nobody knows");
+    }
+
+    #[test]
     fn of_what_grows_slower_than_the_looks_can_see_nothing_is_said() {
-        let slow = Spans { before_ms: 86_400_000.0, between_ms: 60_000.0 };
+        let slow = Spans { before_ms: 86_400_000.0, ..MINUTE };
         let at = |count, bytes| vec![culprit("Job", count, bytes)];
         let outcome = |first: &[Culprit], second| confirmed(first, second, slow).decisions[0].outcome;
         assert_eq!(outcome(&at(1000, 1_000_000), at(1000, 1_000_000)), Outcome::Unclear);
@@ -301,11 +321,12 @@ mod tests {
             second in prop::collection::vec((0..6u8, 0..1000i64, -5..1_000_000i64), 0..8),
             before_ms in 0.0..1e7f64,
             between_ms in 0.0..1e6f64,
+            floor_bytes_per_second in 0.0..1e5f64,
         ) {
             let all = |of: &[(u8, i64, i64)]| -> Vec<Culprit> {
                 of.iter().map(|&(name, count, bytes)| culprit(&name.to_string(), count, bytes)).collect()
             };
-            let told = confirmed(&all(&first), all(&second), Spans { before_ms, between_ms });
+            let told = confirmed(&all(&first), all(&second), Spans { before_ms, between_ms, floor_bytes_per_second });
             let sorted = |mut of: Vec<Culprit>| {
                 of.sort_by_key(|c| (c.fingerprint.clone(), c.count_delta, c.retained_size_delta));
                 of

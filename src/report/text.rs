@@ -198,6 +198,7 @@ fn again(decision: &Decision) -> String {
     match decision.outcome {
         Outcome::Grew => format!("went on growing, {then} -> {now}"),
         Outcome::Unclear => format!("too slow to tell, {then} -> {now}"),
+        Outcome::Little => format!("grew far less than the floor, {then} -> {now}"),
         Outcome::New => format!("not there at the first look, then {now}"),
         Outcome::Stood => format!("stood still, {then} -> {now}: most likely a cache that has filled"),
         Outcome::Gone => format!("gone, {then} -> 0 B"),
