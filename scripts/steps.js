@@ -3,6 +3,7 @@
 // Runs child commands: a title, the output as it comes, and a clear word when it fails.
 
 const { spawn } = require('node:child_process');
+const os = require('node:os');
 const path = require('node:path');
 
 const ROOT = path.resolve(__dirname, '..');
@@ -75,10 +76,11 @@ function eachLine(stream, onLine) {
 /**
  * Runs one command and resolves to `{ code, signal, output }`, whatever the exit code was.
  *
- * Options: `cwd`, `env` (changes; undefined removes), `label` (before every line), `timeoutMs`, `quiet` (collect only).
+ * Options: `cwd`, `env` (changes; undefined removes), `label` (before every line), `timeoutMs`, `quiet` (collect only), `givesWay` (a lower
+ * priority).
  */
 function capture(command, args = [], options = {}) {
-  const { cwd = ROOT, env, label = '', timeoutMs = 900_000, quiet = false } = options;
+  const { cwd = ROOT, env, label = '', timeoutMs = 900_000, quiet = false, givesWay = false } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
@@ -89,6 +91,7 @@ function capture(command, args = [], options = {}) {
       shell: WINDOWS && !path.isAbsolute(command),
     });
     children.add(child);
+    if (givesWay && child.pid !== undefined) os.setPriority(child.pid, os.constants.priority.PRIORITY_BELOW_NORMAL);
     let output = '';
     let timedOut = false;
     const timer = setTimeout(() => {

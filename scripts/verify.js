@@ -1,6 +1,7 @@
 'use strict';
 
-// The gate: one command that runs what CI runs. Every step runs, whatever became of the others.
+// The gate: one command that runs what CI runs. Every step runs, whatever became of the others. One that mostly waits runs beside those that
+// build, which give way to it.
 //
 //   node scripts/verify.js [--only name,name] [--list]
 //
@@ -48,7 +49,7 @@ function check(...commands) {
 }
 
 function cargo(args, options) {
-  return check(['cargo', args, { timeoutMs: 1_200_000, ...options }]);
+  return check(['cargo', args, { timeoutMs: 1_200_000, givesWay: true, ...options }]);
 }
 
 /** A program of a development dependency, started with the Node that runs this. */
@@ -61,7 +62,7 @@ function cargoTest(args) {
     // --no-fail-fast: a failing test binary must not hide what the next ones would have said.
     const command = ['test', '--locked', '--no-fail-fast', ...args];
     say(`> test: cargo ${command.join(' ')}`);
-    const { code, output } = await capture('cargo', command, { timeoutMs: 1_800_000 });
+    const { code, output } = await capture('cargo', command, { timeoutMs: 1_800_000, givesWay: true });
     return [{ label: '', ...settle(cargoCounts(output), code ?? 1) }];
   };
 }
@@ -78,6 +79,36 @@ const docOptions = { env: { RUSTDOCFLAGS: '-D warnings' } };
 
 const STEPS = [
   { name: 'fmt', what: 'cargo fmt --check', needs: ['rust', 'rustfmt'], run: cargo(['fmt', '--all', '--check']) },
+  {
+    name: 'lint',
+    what: 'eslint, warnings are errors',
+    // native: it checks that what is required exists, and native.js is generated.
+    needs: ['native'],
+    run: check(bin('eslint', 'bin/eslint.js', ['--max-warnings', '0', '.'])),
+  },
+  {
+    name: 'types',
+    what: 'tsc on __test__/types, strict, node16 and nodenext',
+    needs: ['native'],
+    run: check(
+      bin('typescript', 'bin/tsc', ['-p', '__test__/types/tsconfig.json']),
+      bin('typescript', 'bin/tsc', ['-p', '__test__/types/tsconfig.nodenext.json']),
+    ),
+  },
+  {
+    name: 'publint',
+    what: 'publint: what the package promises is where it says',
+    needs: ['native'],
+    run: check(bin('publint', 'src/cli.js', ['run', '--strict', '.'])),
+  },
+  {
+    name: 'demo',
+    what: 'the main job on a real Express app under load, and its healthy twin',
+    needs: ['native'],
+    // Most of its minutes are waiting for a leak to grow.
+    isBeside: true,
+    run: check([process.execPath, [path.join(ROOT, 'scripts', 'demo.js')], { label: 'demo' }]),
+  },
   {
     name: 'clippy-core',
     what: 'cargo clippy --no-default-features, warnings are errors',
@@ -101,36 +132,21 @@ const STEPS = [
   { name: 'rust-core', what: 'cargo test --no-default-features', needs: ['rust'], run: cargoTest([CORE]) },
   { name: 'rust', what: 'cargo test', needs: ['rust'], run: cargoTest([]) },
   {
-    name: 'lint',
-    what: 'eslint, warnings are errors',
-    // native: it checks that what is required exists, and native.js is generated.
+    name: 'js',
+    what: 'node --test on every supported Node; bridge on, and off on the oldest and the newest',
     needs: ['native'],
-    run: check(bin('eslint', 'bin/eslint.js', ['--max-warnings', '0', '.'])),
-  },
-  {
-    name: 'types',
-    what: 'tsc on __test__/types, strict, node16 and nodenext',
-    needs: ['native'],
-    run: check(
-      bin('typescript', 'bin/tsc', ['-p', '__test__/types/tsconfig.json']),
-      bin('typescript', 'bin/tsc', ['-p', '__test__/types/tsconfig.nodenext.json']),
-    ),
-  },
-  {
-    name: 'publint',
-    what: 'publint: what the package promises is where it says',
-    needs: ['native'],
-    run: check(bin('publint', 'src/cli.js', ['run', '--strict', '.'])),
-  },
-  { name: 'js', what: 'node --test on every supported Node; bridge on, and off on the oldest and the newest', needs: ['native'], run: matrix },
-  {
-    name: 'demo',
-    what: 'the main job on a real Express app under load, and its healthy twin',
-    needs: ['native'],
-    run: check([process.execPath, [path.join(ROOT, 'scripts', 'demo.js')], {}]),
+    // Its tests measure pauses.
+    isAlone: true,
+    run: matrix,
   },
   { name: 'pack', what: 'the packed tarball in a scratch app, on every supported Node', needs: ['native'], run: packed },
 ];
+
+/** Waits until what `step` needs is there, so that a step beside it does not start to build the same. */
+async function needed(step) {
+  // Why it failed is told by the step itself.
+  for (const need of step.needs) await needs[need]().catch(() => {});
+}
 
 async function runStep(step) {
   const since = Date.now();
@@ -193,10 +209,23 @@ async function main(args) {
   let failed = 0;
   try {
     const outcomes = [];
-    for (const step of select(args)) outcomes.push(await runStep(step));
-    summarize(outcomes);
-    passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
-    failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
+    const beside = [];
+    for (const step of select(args)) {
+      if (step.isAlone) await Promise.all(beside);
+      const outcome = runStep(step);
+      outcomes.push(outcome);
+      if (step.isBeside) {
+        beside.push(outcome);
+        await needed(step);
+      } else {
+        await outcome;
+      }
+    }
+    summarize(await Promise.all(outcomes));
+    for (const outcome of outcomes) {
+      passed += (await outcome).passed;
+      failed += (await outcome).failed;
+    }
     say(`  in ${seconds(since)}\n`);
   } catch (error) {
     say(error instanceof StepError ? error.message : error.stack);

@@ -5,7 +5,8 @@
 //   node __test__/diagnosis/run.js [--quick | --full] [--node PATH]... [--only NAME,NAME] [--shared DIR] [--leaks | --twins] [--jobs N] [--verbose]
 //
 // --quick (default) takes two looks at each heap; --full waits for the monitor's report. HEAPWARDEN_CASES stands for --shared. A name in
-// --only may be the beginning of several. Ends with 1 if anything was missed.
+// --only may be the beginning of several. Ends with 1 if anything was missed, or where the same leak has two fingerprints, two leaks have
+// one: over all Nodes that were given.
 
 const fs = require('node:fs');
 const { parseArgs } = require('node:util');
@@ -88,6 +89,27 @@ function say({ name, program, misses, culprits, seconds }, isVerbose) {
   if (isVerbose) for (const culprit of culprits.slice(0, 3)) console.log(`         ${culpritText(culprit)}`);
 }
 
+/** What is wrong with the fingerprints of the first culprits, in words: each leak has one on every Node, which is no other leak's. */
+function fingerprintFaults(results) {
+  const ofCase = new Map();
+  const faults = [];
+  for (const { name, program, culprits: [first] } of results) {
+    if (program !== 'leaky' || !first) continue;
+    const known = ofCase.get(name) ?? ofCase.set(name, new Set()).get(name);
+    known.add(first.fingerprint);
+  }
+  const owners = new Map();
+  for (const [name, known] of ofCase) {
+    if (known.size > 1) faults.push(`${name} has ${[...known].join(' and ')}`);
+    for (const fingerprint of known) {
+      if (owners.has(fingerprint)) faults.push(`${name} and ${owners.get(fingerprint)} have ${fingerprint}`);
+      owners.set(fingerprint, name);
+    }
+  }
+  console.log(`fingerprints of ${ofCase.size} leaks: ${faults.length === 0 ? 'one each' : faults.join('; ')}`);
+  return faults;
+}
+
 async function main(args) {
   const given = options(args);
   const { shared, isWanted, nodes } = given;
@@ -96,14 +118,16 @@ async function main(args) {
   if (cases.length === 0) throw new Error('no such case');
   let missed = 0;
   let ran = 0;
+  const all = [];
   for (const node of nodes) {
     console.log(`# ${fs.realpathSync(node)}, ${given.isFull ? 'with a monitor' : 'two looks'}`);
     const results = await runAll(cases, { ...given, node }, (result) => say(result, given.isVerbose));
     ran += results.length;
+    all.push(...results);
     missed += results.filter(({ misses }) => misses.length > 0).length;
   }
   console.log(`${ran - missed} of ${ran} as they should be`);
-  return missed === 0 ? 0 : 1;
+  return fingerprintFaults(all).length + missed === 0 ? 0 : 1;
 }
 
 module.exports = { ownCases, prepareOwn, runCase };
