@@ -53,6 +53,6 @@ drive({
     return socket;
   },
   async unit(i, socket) {
-    await call(socket, 'sum', Array.from({ length: 50 }, (_, n) => ({ n, value: i + n })));
+    await call(socket, 'sum', Array.from({ length: 4 }, (_, n) => ({ n, value: i + n })));
   },
 });
