@@ -33,7 +33,7 @@ app.get('/route/:n', (req, res) => {
 });
 
 drive({
-  units: 10,
+  units: 40,
   async start() {
     return client(await listening(app.listen(0, '127.0.0.1')));
   },
