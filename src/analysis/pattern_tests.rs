@@ -266,6 +266,45 @@ fn handlers_of_a_promise_that_is_never_settled() {
 }
 
 #[test]
+fn a_race_is_told_as_the_promise_that_waits_whatever_v8_keeps_with_it() {
+    for keeps_result in [true, false] {
+        let mut m = Module::new();
+        let promise = m.object("Promise", 48);
+        m.variable("stopping", promise);
+        let found = m.first(|m| {
+            let mut last = None;
+            for _ in 0..UNITS {
+                let reaction = m.object("system / PromiseReaction", 40);
+                let result = m.object("Promise", 48);
+                for handler in ["fulfill_handler", "reject_handler"] {
+                    let resolve = m.s.node("closure", "", 56);
+                    m.s.edge(reaction, "internal", handler, resolve);
+                    if keeps_result {
+                        let scope = m.s.node("object", "system / Context", 40);
+                        m.s.edge(resolve, "internal", "context", scope);
+                        m.s.edge(scope, "internal", "promise", result);
+                    }
+                }
+                let derived = m.object("Promise", 48);
+                m.s.edge(reaction, "internal", "promise_or_capability", derived);
+                match last {
+                    None => m.s.edge(promise, "internal", "reactions_or_result", reaction),
+                    Some(last) => m.s.edge(last, "internal", "next", reaction),
+                }
+                last = Some(reaction);
+            }
+        });
+        assert_eq!(
+            (found.pattern, &*found.constructor_name),
+            (Pattern::Promise, "Promise"),
+            "{keeps_result}"
+        );
+        assert_eq!(found.count_delta, UNITS as i64, "{keeps_result}");
+        assert_eq!(holder(&found), ("Promise", Some("stopping"), None));
+    }
+}
+
+#[test]
 fn settled_promises_in_a_map_are_a_collection() {
     let mut m = Module::new();
     let (memo, table) = m.map();

@@ -237,7 +237,7 @@ fn is_pending(graph: &Graph, node: Node) -> bool {
         && graph.child_named(node, "reactions_or_result").is_some_and(|to| is_reaction(graph, to))
 }
 
-fn is_reaction(graph: &Graph, node: Node) -> bool {
+pub(crate) fn is_reaction(graph: &Graph, node: Node) -> bool {
     graph.name(node).ends_with("PromiseReaction")
 }
 

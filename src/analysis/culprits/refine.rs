@@ -3,12 +3,13 @@
 //! ```text
 //!   Connection <- Client <- [n] of clients      the Client: a new one each time, and what piles up in the array
 //!   Object <- page of render <- reactions       render: a function of the program says more than the plain object it keeps
+//!   resolve function of V8's <- reaction        the Promise that the reaction settles: of the program's handlers there are none
 //!   Buffer <- Upload <- onCancel <- listeners   where all is about bytes, the Upload that owns them
 //! ```
 
 use super::explain::{MIN_COUNT, Unit, heaviest};
 use super::finding::sample as chosen;
-use super::pattern::{MOSTLY, buffer_share, is_timer};
+use super::pattern::{MOSTLY, buffer_share, is_reaction, is_timer};
 use super::scene::{FARTHEST, Scene};
 use super::{Ground, is_collection, is_program_class, is_user_class};
 use crate::analysis::path::is_generator;
@@ -21,7 +22,10 @@ const DEEPEST: usize = 8;
 pub(crate) fn refined(ground: Ground<'_>, unit: Unit, sample: Node) -> (Unit, Node) {
     let better = {
         let scene = Scene::of(ground, &unit, sample);
-        entries(ground, &scene).or_else(|| functions(ground, &scene)).or_else(|| owners(ground, &scene))
+        entries(ground, &scene)
+            .or_else(|| waiting(ground, &scene))
+            .or_else(|| functions(ground, &scene))
+            .or_else(|| owners(ground, &scene))
     };
     match better.and_then(|better| Some((chosen(ground, &better)?, better))) {
         Some((sample, better)) => (better, sample),
@@ -73,6 +77,24 @@ fn functions(ground: Ground<'_>, scene: &Scene<'_>) -> Option<Unit> {
         steps.find(|&node| is_function(graph, node))
     };
     distinct(ground, scene, around)
+}
+
+/// The promises that wait for another by V8's own functions, as `Promise.race` leaves them behind. What else a reaction keeps depends on the
+/// version of V8: the race's result up to Node 24, from 26 on nothing.
+fn waiting(ground: Ground<'_>, scene: &Scene<'_>) -> Option<Unit> {
+    let graph = ground.graph;
+    if graph.kind(scene.sample) != NodeKind::Closure || graph.location(scene.sample).is_some() {
+        return None;
+    }
+    let waiter = |unit: Node| {
+        let reaction =
+            scene.paths.step(unit).map(|step| step.from).filter(|&from| is_reaction(graph, from))?;
+        let mut kept = graph.targets(reaction).iter().map(|target| target.node());
+        kept.find(|&to| graph.kind(to) == NodeKind::Object && graph.name(to) == "Promise")
+    };
+    let found = distinct(ground, scene, waiter)?;
+    let own: u64 = found.nodes.iter().map(|&promise| ground.region.size(promise)).sum();
+    Some(Unit { retained: found.retained.saturating_add(own), ..found })
 }
 
 /// Whether the class of `node` says nothing, or it has none.
