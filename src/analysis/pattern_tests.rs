@@ -224,6 +224,24 @@ fn timers_that_are_never_cleared() {
 }
 
 #[test]
+fn texts_of_nodes_own_tables_are_a_culprit_only_where_they_are_many() {
+    let grown = |texts: usize, of_program: bool| {
+        let mut m = Module::new();
+        let table = m.object("Object", 56);
+        let owner = if of_program { m.context } else { m.global };
+        m.property(owner, "STATUS_CODES", table);
+        let old = m.s.graph();
+        for at in 0..texts {
+            let text = m.s.node("string", &format!("text {at}"), 160);
+            m.property(table, &at.to_string(), text);
+        }
+        diff(&old, &m.s.graph(), &GO).unwrap().culprits.len()
+    };
+    assert_eq!((grown(48, false), grown(48, true)), (0, 1));
+    assert_eq!((grown(500, false), grown(500, true)), (1, 1));
+}
+
+#[test]
 fn timers_that_are_over_and_kept_in_an_array() {
     let mut m = Module::new();
     let ids = m.array();

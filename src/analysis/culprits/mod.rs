@@ -52,6 +52,9 @@ const MIN_BYTES: u64 = 1024 * 1024;
 /// Less than this is nobody's leak.
 const NOISE_BYTES: u64 = 4096;
 
+/// Less than this of text that hangs on Node's own objects alone is nobody's either: which of them leads to it first changes with each timer.
+const MOVED_BYTES: i64 = 65_536;
+
 /// A reader acts on the first few.
 const MAX_CULPRITS: usize = 20;
 
@@ -151,6 +154,7 @@ pub(crate) fn culprits(
     findings.truncate(MAX_CULPRITS);
     let mut culprits: Vec<Culprit> =
         (0..).zip(&findings).map(|(at, finding)| finding.report(ground, at < MOST_NAMED)).collect();
+    culprits.retain(|culprit| !is_moved(culprit));
     // What hangs on something of Node's alone is most often the far side of what the program itself keeps.
     let is_dark = |culprit: &Culprit| culprit.pattern == Pattern::Unknown && culprit.location.is_none();
     culprits.sort_by_key(|culprit| {
@@ -158,6 +162,13 @@ pub(crate) fn culprits(
         Reverse(culprit.retained_size_delta / share)
     });
     Ok(culprits)
+}
+
+/// Whether it is some text of Node's own, which has been reached in another way before.
+fn is_moved(culprit: &Culprit) -> bool {
+    let nobody =
+        culprit.location.is_none() && culprit.holder.as_ref().is_none_or(|holder| holder.location.is_none());
+    nobody && culprit.constructor_name == "(string)" && culprit.retained_size_delta < MOVED_BYTES
 }
 
 /// Whether `node` is one of V8's registers of strings, which keep none of them: what only they refer to goes with the next collection.
