@@ -11,7 +11,7 @@ const { ROOT } = require('./cases');
 /** Rounds of work between the two looks. */
 const QUICK_ROUNDS = 5;
 const QUICK_DEADLINE_MS = 240_000;
-const FULL_DEADLINE_MS = 120_000;
+const FULL_DEADLINE_MS = 300_000;
 /** A healthy program is watched at least so long, and as many times as long as its leaky twin took to be found out. */
 const TWIN_LEAST_MS = 15_000;
 const TWIN_SHARE = 1.5;
