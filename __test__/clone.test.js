@@ -57,6 +57,23 @@ test('without the bridge a census uses none of its functions', async () => {
   assert.deepEqual([code, stdout], [0, 'inline 77\n'], stderr);
 });
 
+test('the census counts in a process that has WebAssembly loaded, as fetch does', async () => {
+  // Objects that were allocated during the walk lay where V8 expected others.
+  const { code, stdout, stderr } = await evaluate(`
+    const server = require('node:http').createServer((_, response) => response.end('ok')).listen(0, async () => {
+      await (await fetch('http://localhost:' + server.address().port)).text();
+      class Parcel {}
+      globalThis.parcels = Array.from({ length: 77 }, () => new Parcel());
+      for (const mode of ['inline', 'auto']) {
+        const { constructors } = await require(${PACKAGE}).captureCensus({ mode });
+        console.log(constructors.find((c) => c.constructorName === 'Parcel').count);
+      }
+      process.exit(0);
+    });
+  `);
+  assert.deepEqual([code, stdout], [0, '77\n77\n'], stderr);
+});
+
 describe('a clone of the process', { skip: !clones.available && clones.reason }, () => {
   test('counts what an inline snapshot counts, of every class of the program', async () => {
     const parcels = Array.from({ length: 4321 }, (_, i) => new Parcel(i));

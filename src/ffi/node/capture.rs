@@ -4,6 +4,7 @@
 mod cloned;
 mod product;
 mod storage;
+mod walk;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +32,7 @@ pub(super) use cloned::times_seen;
 use product::{Product, Slot, Slots, analyse, internal};
 pub use storage::is_alive;
 use storage::{Shelf, named};
+use walk::{walk_functions, walked};
 
 /// Chunks between V8 and the consumer: V8 writes slower than they are used, so they hardly ever wait.
 const QUEUE: usize = 16;
@@ -387,44 +389,6 @@ impl NativeCapture {
             settle(&promised, result);
         })
     }
-}
-
-/// What walks over the heap, and over which.
-fn walk_functions() -> Option<(&'static v8::WalkFunctions, v8::Isolate)> {
-    let bridge = v8::bridge().ok()?;
-    Some((bridge.walk.as_ref()?, bridge.current_isolate()?))
-}
-
-/// The census of this thread's heap.
-fn walked(walk: &v8::WalkFunctions, isolate: v8::Isolate, env: &Env) -> Result<String> {
-    let mut text = |string: v8::Local| text_of(env, string);
-    let counts = v8::count_objects(walk, isolate, &mut text)
-        .ok_or_else(|| internal("the walk over the heap failed"))?;
-    product::census(counts)
-}
-
-/// The text of a V8 string. Node-API's values are V8's locals, and its function for text is the same in all versions, which V8's are not.
-fn text_of(env: &Env, string: v8::Local) -> String {
-    /// Longer names differ before that.
-    const MOST: usize = 512;
-    let mut text = [0u8; MOST];
-    let mut length = 0;
-    // SAFETY: `string` is a live local of this environment's isolate, on its thread; the buffer is as long as said, and both places outlive
-    // the call.
-    let status = unsafe {
-        let value = string.0.cast::<napi::sys::napi_value__>();
-        napi::sys::napi_get_value_string_utf8(
-            env.raw(),
-            value,
-            text.as_mut_ptr().cast(),
-            MOST,
-            &raw mut length,
-        )
-    };
-    if status != napi::sys::Status::napi_ok {
-        return String::from("(unknown)");
-    }
-    String::from_utf8_lossy(&text[..length.min(MOST)]).into_owned()
 }
 
 /// Hands the result over as soon as JavaScript asks for it; a capture that nobody waits for is dropped.

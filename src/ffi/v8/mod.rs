@@ -24,4 +24,4 @@ pub use line_ends::make_line_ends_known;
 pub use sampling::{start_sampling, stop_sampling};
 pub use snapshot::{ChunkSink, take_snapshot};
 pub use symbols::{Isolate, SamplingFunctions, SnapshotFunctions, WalkFunctions, bridge};
-pub use walk::{Local, count_objects};
+pub use walk::{Keeper, Local, count_objects};

@@ -1,6 +1,7 @@
 //! A walk over the heap that counts objects by constructor, without a snapshot.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -32,17 +33,25 @@ static VTABLE: VTable = VTable {
     filter,
 };
 
+/// What holds on to some of the objects that are walked over, and reads text, by means that are not V8's own.
+pub trait Keeper {
+    /// Keeps `object` until it is asked for; must not allocate on the heap. Nothing where it cannot.
+    fn keep(&mut self, object: Local) -> Option<usize>;
+    /// A local of what was kept under this number, in the handle scope at hand; it is let go of.
+    fn take(&mut self, kept: usize) -> Option<Local>;
+    /// The text of a string.
+    fn text(&mut self, string: Local) -> String;
+}
+
 /// An object that V8 takes for a `v8::QueryObjectPredicate`: the vtable's address first, then what is ours.
 #[repr(C)]
 struct Predicate<'a> {
     vtable: *const c_void,
-    functions: &'a WalkFunctions,
-    /// The text of a string.
-    text: &'a mut dyn FnMut(Local) -> String,
+    keeper: &'a mut dyn Keeper,
     /// By the first word of an object, which names its map: objects of one map have one constructor.
     by_map: HashMap<u64, usize>,
-    by_name: HashMap<String, usize>,
-    counts: Vec<u64>,
+    /// One object of each map, as it is kept, and how many there are.
+    maps: Vec<(usize, u64)>,
     failed: bool,
 }
 
@@ -69,53 +78,57 @@ impl Predicate<'_> {
             let tagged = object.0.cast::<usize>().read();
             (tagged.wrapping_sub(1) as *const u64).read_unaligned()
         };
-        let class = match self.by_map.get(&map) {
-            Some(&class) => class,
-            None => {
-                // SAFETY: `object` is a live object of the isolate that is walked, on its thread.
-                let name = (self.text)(unsafe { (self.functions.constructor_name)(object) });
-                let next = self.counts.len();
-                let class = *self.by_name.entry(name).or_insert(next);
-                if class == next {
-                    self.counts.push(0);
-                }
-                self.by_map.insert(map, class);
-                class
+        // Here nothing may be allocated: V8 goes through the heap's pages as they lie, and finds a hole where it expects an object. Names are
+        // asked for when it is done.
+        let next = self.maps.len();
+        let class = match self.by_map.entry(map) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                let Some(kept) = self.keeper.keep(object) else {
+                    self.failed = true;
+                    return;
+                };
+                self.maps.push((kept, 0));
+                *new.insert(next)
             }
         };
-        self.counts[class] += 1;
+        self.maps[class].1 += 1;
     }
 }
 
-/// Live objects of `isolate` by constructor, in no order; nothing where the walk failed. `text` gives the text of a string.
+/// Live objects of `isolate` by constructor, in no order; nothing where the walk failed.
 ///
 /// Stops the isolate for about a quarter of a snapshot's time. V8 collects garbage first. Memory: about the heap once more, given back at
 /// the end.
 pub fn count_objects(
     functions: &WalkFunctions,
     isolate: Isolate,
-    text: &mut dyn FnMut(Local) -> String,
+    keeper: &mut dyn Keeper,
 ) -> Option<Vec<(String, u64)>> {
     let vtable = (&raw const VTABLE.complete_destructor).cast::<c_void>();
-    let mut predicate = Predicate {
-        vtable,
-        functions,
-        text,
-        by_map: HashMap::new(),
-        by_name: HashMap::new(),
-        counts: Vec::new(),
-        failed: false,
-    };
+    let mut predicate = Predicate { vtable, keeper, by_map: HashMap::new(), maps: Vec::new(), failed: false };
     // An empty `std::vector`: three null pointers in libstdc++ and libc++; nothing is ever put into it.
     let mut found = [std::ptr::null_mut::<c_void>(); 3];
     // SAFETY: `isolate` is alive and this is its thread (an `Isolate` is not `Send`); the caller is inside a Node-API call, which holds a
     // handle scope and has entered a context. `predicate` starts with a vtable pointer whose slots have the order and the types of
-    // `v8::QueryObjectPredicate`'s, and outlives the call, as does the vector. `filter` does not unwind.
+    // `v8::QueryObjectPredicate`'s, and outlives the call, as does the vector. `filter` does not unwind, and by `Keeper`'s contract does not
+    // allocate on the heap.
     unsafe {
         let profiler = (functions.profiler)(isolate.0.as_ptr());
         let context = (functions.current_context)(isolate.0.as_ptr());
         (functions.query)(profiler, context, (&raw mut predicate).cast(), found.as_mut_ptr());
     }
-    let Predicate { by_name, counts, failed, .. } = predicate;
-    (!failed).then(|| by_name.into_iter().map(|(name, class)| (name, counts[class])).collect())
+    let Predicate { keeper, maps, mut failed, .. } = predicate;
+    let mut by_name: HashMap<String, u64> = HashMap::new();
+    for (kept, count) in maps {
+        // All are taken, whatever fails: what is kept would never be garbage.
+        let Some(object) = keeper.take(kept) else {
+            failed = true;
+            continue;
+        };
+        // SAFETY: `object` is a live local of the isolate that was walked, on its thread, with the handle scope of the caller.
+        let name = keeper.text(unsafe { (functions.constructor_name)(object) });
+        *by_name.entry(name).or_default() += count;
+    }
+    (!failed).then(|| by_name.into_iter().collect())
 }
