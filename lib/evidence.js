@@ -165,7 +165,9 @@ class Evidence {
       if (released !== this.#released) return undefined;
       const { growth, matchedByReason, mode, pauseMs } = looked;
       if (growth) {
-        this.#lastLook = { at, mode, pauseMs, growth: { ...growth, constructors: growth.constructors.slice(0, MOST_COUNTED) }, matchedByReason };
+        const told = { ...growth, constructors: growth.constructors.slice(0, MOST_COUNTED) };
+        // As text, which is one object: what we keep is not for the next look to find.
+        this.#lastLook = { at, mode, pauseMs, matchedByReason, text: JSON.stringify(told) };
         this.#ladder.add('graph', at, WHY.suspect, looked);
       } else this.#keep(looked, at, WHY.late);
       return looked.capture;
@@ -196,12 +198,12 @@ class Evidence {
     await this.#looking?.done;
     const released = this.#released;
     const baseline = this.#baseline;
-    const known = this.#known(verdict);
-    if (baseline && !known) await sleep(baseline.at + this.#leastAgeMs - Date.now());
-    let refused = (known ? undefined : this.refusal('leak')) ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
-    let found = {};
+    let found = this.#known(verdict) ?? {};
+    const isKnown = found.growth !== undefined;
+    if (baseline && !isKnown) await sleep(baseline.at + this.#leastAgeMs - Date.now());
+    let refused = (isKnown ? undefined : this.refusal('leak')) ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
     try {
-      if (!refused) found = known ? { ...known } : await this.#growth(baseline, onError);
+      if (!refused && !isKnown) found = await this.#growth(baseline, onError);
     } catch (error) {
       refused = `the evidence could not be taken: ${error.message}`;
       onError(error);
@@ -215,9 +217,8 @@ class Evidence {
       threadId,
       node: process.version,
       verdict,
-      // A copy: the look may be told of once more.
-      culprits: structuredClone(sure?.culprits ?? found.growth?.culprits ?? []),
-      constructors: structuredClone(found.growth?.constructors.slice(0, MOST_COUNTED) ?? []),
+      culprits: sure?.culprits ?? found.growth?.culprits ?? [],
+      constructors: found.growth?.constructors.slice(0, MOST_COUNTED) ?? [],
       ...(census && { census: census.grown }),
       allocationSites: sampled.sites,
       files: [...found.files ?? [], ...await sampled.files],
@@ -232,7 +233,7 @@ class Evidence {
         heapSource: bridge.available ? 'bridge' : 'node:v8',
         allocationSitesReason: sampled.reason,
         allocationSitesAt: isoTime(sampled.at),
-        ladder: this.#ladder.take(counters(), known !== undefined),
+        ladder: this.#ladder.take(counters(), isKnown),
         confirmation: sure?.note ?? null,
       },
     });
@@ -252,7 +253,9 @@ class Evidence {
   #known(verdict) {
     if (!this.#lastLook || this.#mode === 'snapshot') return undefined;
     const isFresh = Date.now() - this.#lastLook.at <= this.#freshMs;
-    return isFresh || verdict.evidence?.confirmedBy ? this.#lastLook : undefined;
+    if (!isFresh && !verdict.evidence?.confirmedBy) return undefined;
+    const { text, ...look } = this.#lastLook;
+    return { ...look, growth: JSON.parse(text) };
   }
 
   async #growth({ taken }, onError) {
