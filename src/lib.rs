@@ -5,6 +5,7 @@
 //! ```text
 //!  readings -> sample -> series -> verdict -> alert
 //!               sample -> recording -> replay
+//!  control groups -> container
 //!  V8 snapshot bytes -> snapshot -> graph -> analysis -> report
 //! ```
 //!
@@ -20,6 +21,7 @@ pub mod capture;
 pub mod clone;
 pub mod compress;
 pub mod config;
+pub mod container;
 pub mod control;
 pub mod error;
 #[cfg(feature = "node")]

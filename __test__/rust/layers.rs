@@ -24,6 +24,8 @@ const TABLE: &[(&str, &[&str])] = &[
     // sample -> recording -> replay, which judges again what was recorded.
     ("recording", &["sample"]),
     ("replay", &["recording", "alert", "verdict", "sample"]),
+    // Whether the container is about to run out of memory.
+    ("container", &[]),
     // snapshot -> graph -> analysis
     ("graph", &[]),
     ("snapshot", &["graph", "compress"]),
@@ -77,6 +79,7 @@ const CORE_AND_MONITOR: &[&str] = &[
     "storage",
     "pprof",
     "clone",
+    "container",
 ];
 
 /// Where `unsafe` may be: at the border, and where vector registers are loaded and stored.
