@@ -6,8 +6,10 @@
 //!
 //! Pure: who reads the control groups, and what is done about an incident, is `ffi`'s.
 
+mod chronicle;
 mod look;
 mod watch;
 
+pub use chronicle::Chronicle;
 pub use look::{Events, Look};
 pub use watch::{Change, Incident, Reason, Watch};

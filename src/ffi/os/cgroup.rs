@@ -14,7 +14,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
-pub use levels::Levels;
+pub use levels::{Levels, kills};
 
 use crate::units::Bytes;
 

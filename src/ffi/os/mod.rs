@@ -3,6 +3,8 @@
 mod cgroup;
 #[cfg(target_os = "linux")]
 pub mod clone;
+#[cfg(target_os = "linux")]
+pub mod container;
 #[cfg(unix)]
 mod cpu;
 #[cfg(unix)]
@@ -38,6 +40,13 @@ pub fn memory_left() -> Option<Bytes> {
     let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
     let container = cgroup::headroom(std::path::Path::new("/"));
     machine.into_iter().chain(container).min()
+}
+
+/// The folder of the process's memory control group, and how many processes of it, or of one above it, the kernel has killed for a limit
+/// so far. Nothing where there are no control groups.
+#[cfg(target_os = "linux")]
+pub fn container_kills() -> Option<(std::path::PathBuf, u64)> {
+    cgroup::kills(std::path::Path::new("/"))
 }
 
 /// Of `/proc/meminfo`: what can be had without swapping.

@@ -22,24 +22,54 @@ pub struct Levels {
 
 #[derive(Debug)]
 struct Level {
+    dir: PathBuf,
+    names: Names,
     limit: File,
+    /// Opened when there is a limit: most levels have none, and a process may be short of descriptors.
+    files: Option<Files>,
+}
+
+#[derive(Debug)]
+struct Files {
     used: File,
     stat: Option<File>,
-    /// `memory.events`, or version 1's `memory.oom_control`.
     events: Option<File>,
-    /// Version 1's `memory.failcnt`.
     failures: Option<File>,
     pressure: Option<File>,
+}
+
+/// What the files of a version are called; empty for what it does not have.
+#[derive(Debug, Clone, Copy)]
+struct Names {
+    used: &'static str,
+    events: &'static str,
+    failures: &'static str,
+    pressure: &'static str,
+}
+
+impl Names {
+    fn of(hierarchy: &Hierarchy) -> Self {
+        let used = hierarchy.used;
+        if hierarchy.limit == "memory.max" {
+            Self { used, events: "memory.events", failures: "", pressure: "memory.pressure" }
+        } else {
+            Self { used, events: "memory.oom_control", failures: "memory.failcnt", pressure: "" }
+        }
+    }
 }
 
 impl Levels {
     /// Finds the groups below `root` (`/` outside of tests); nothing where none can have a limit.
     pub fn discover(root: &Path) -> Option<Self> {
         let (own, mount, hierarchy) = locate(root)?;
+        let names = Names::of(&hierarchy);
         let levels: Vec<_> = own
             .ancestors()
             .take_while(|dir| dir.starts_with(&mount))
-            .filter_map(|dir| Level::open(dir, &hierarchy))
+            .filter_map(|dir| {
+                let limit = File::open(dir.join(hierarchy.limit)).ok()?;
+                Some(Level { dir: dir.to_owned(), names, limit, files: None })
+            })
             .collect();
         (!levels.is_empty()).then_some(Self { levels, group: own })
     }
@@ -49,55 +79,61 @@ impl Levels {
         &self.group
     }
 
-    /// The level that is nearest to its limit; nothing where none has one. Does not allocate.
+    /// The level that is nearest to its limit; nothing where none has one. Allocates nothing but the names of files opened for a
+    /// limit that is new.
     ///
-    /// Cost: two short reads a level, and three more for a level with a limit that is half full.
-    pub fn look(&self, at: Micros) -> Option<Look> {
-        let looks = self.levels.iter().filter_map(|level| level.look(at));
+    /// Cost: a short read a level; for one with a limit two more, and three where it is half full.
+    pub fn look(&mut self, at: Micros) -> Option<Look> {
+        let looks = self.levels.iter_mut().filter_map(|level| level.look(at));
         looks.max_by(|a, b| a.share().total_cmp(&b.share()))
-    }
-
-    /// How many processes of the group, or of one above it, the kernel has killed for its limit so far.
-    pub fn kills(&self) -> u64 {
-        self.levels.iter().map(|level| level.events().oom_kill).max().unwrap_or(0)
     }
 }
 
-impl Level {
-    fn open(dir: &Path, hierarchy: &Hierarchy) -> Option<Self> {
-        let open = |name: &str| File::open(dir.join(name)).ok();
-        let version_2 = hierarchy.limit == "memory.max";
-        Some(Self {
-            limit: open(hierarchy.limit)?,
-            used: open(hierarchy.used)?,
-            stat: open("memory.stat"),
-            events: open(if version_2 { "memory.events" } else { "memory.oom_control" }),
-            failures: if version_2 { None } else { open("memory.failcnt") },
-            pressure: if version_2 { open("memory.pressure") } else { None },
-        })
-    }
+/// The folder of the process's own group, and how many processes of it, or of one above it, the kernel has killed for a limit so far.
+/// Nothing where there are no groups.
+pub fn kills(root: &Path) -> Option<(PathBuf, u64)> {
+    let (own, mount, hierarchy) = locate(root)?;
+    let events_of = |dir: &Path| File::open(dir.join(Names::of(&hierarchy).events)).ok();
+    let levels = own.ancestors().take_while(|dir| dir.starts_with(&mount));
+    let kills = levels.filter_map(|dir| text(&events_of(dir)?, events).map(|events| events.oom_kill)).max()?;
+    Some((own, kills))
+}
 
-    fn look(&self, at: Micros) -> Option<Look> {
+impl Level {
+    fn look(&mut self, at: Micros) -> Option<Look> {
         let limit = number(&self.limit).filter(|&n| n > 0 && n < NO_LIMIT)?;
-        let used = number(&self.used)?;
+        if self.files.is_none() {
+            self.files = Files::open(&self.dir, self.names);
+        }
+        let files = self.files.as_ref()?;
+        let used = number(&files.used)?;
         let is_half_full = used as f64 >= STAT_FROM * limit as f64;
-        let reclaimable = if is_half_full { text(self.stat.as_ref(), reclaimable) } else { None };
+        let stat = files.stat.as_ref().filter(|_| is_half_full);
+        let mut events = files.events.as_ref().and_then(|file| text(file, events)).unwrap_or_default();
+        if let Some(failures) = &files.failures {
+            events.max = number(failures).unwrap_or(0);
+        }
         Some(Look {
             at,
             used: Bytes(used),
-            reclaimable: Bytes(reclaimable.unwrap_or(0)),
+            reclaimable: Bytes(stat.and_then(|file| text(file, reclaimable)).unwrap_or(0)),
             limit: Bytes(limit),
-            events: self.events(),
-            stalled: text(self.pressure.as_ref(), stalled).flatten(),
+            events,
+            stalled: files.pressure.as_ref().and_then(|file| text(file, stalled)).flatten(),
         })
     }
+}
 
-    fn events(&self) -> Events {
-        let mut events = text(self.events.as_ref(), events).unwrap_or_default();
-        if let Some(failures) = &self.failures {
-            events.max = number(failures).unwrap_or(0);
-        }
-        events
+impl Files {
+    fn open(dir: &Path, names: Names) -> Option<Self> {
+        let open = |name: &str| if name.is_empty() { None } else { File::open(dir.join(name)).ok() };
+        Some(Self {
+            used: open(names.used)?,
+            stat: open("memory.stat"),
+            events: open(names.events),
+            failures: open(names.failures),
+            pressure: open(names.pressure),
+        })
     }
 }
 
@@ -110,11 +146,11 @@ fn number(file: &File) -> Option<u64> {
 
 /// What `read` makes of a file's text, as far as it fits; nothing where it cannot be read, as `memory.pressure` where pressure is not
 /// accounted for.
-fn text<T>(file: Option<&File>, read: impl Fn(&str) -> T) -> Option<T> {
+fn text<T>(file: &File, read: impl Fn(&str) -> T) -> Option<T> {
     let mut place = [0; LONGEST];
     let mut end = 0;
     while end < LONGEST {
-        match file?.read_at(&mut place[end..], end as u64).ok()? {
+        match file.read_at(&mut place[end..], end as u64).ok()? {
             0 => break,
             n => end += n,
         }
@@ -179,7 +215,7 @@ mod tests {
                 ("sys/fs/cgroup/memory.current", "900\n"),
             ],
         );
-        let levels = Levels::discover(&root.0).expect("groups");
+        let mut levels = Levels::discover(&root.0).expect("groups");
         let look = levels.look(Micros(7)).expect("a limit");
         let events = Events { high: 1, max: 22, oom: 3, oom_kill: 2 };
         let expected = Look {
@@ -191,8 +227,9 @@ mod tests {
             stalled: Some(Micros(55)),
         };
         assert_eq!(look, expected);
-        assert_eq!((look.held(), look.left(), levels.kills()), (Bytes(700), Bytes(300), 3));
-        assert!(levels.group().ends_with("pod/app"));
+        assert_eq!((look.held(), look.left()), (Bytes(700), Bytes(300)));
+        let own = root.0.join("sys/fs/cgroup/pod/app");
+        assert_eq!((levels.group(), kills(&root.0)), (own.as_path(), Some((own.clone(), 3))));
         std::fs::write(root.0.join("sys/fs/cgroup/pod/app/memory.max"), "701").expect("a limit");
         assert_eq!(levels.look(Micros(8)).map(|look| look.limit), Some(Bytes(701)), "set while we look");
     }
@@ -217,7 +254,7 @@ mod tests {
                 ),
             ],
         );
-        let levels = Levels::discover(&root.0).expect("groups");
+        let mut levels = Levels::discover(&root.0).expect("groups");
         let look = levels.look(Micros(0)).expect("a limit");
         assert_eq!((look.held(), look.events.max, look.events.oom_kill), (Bytes(900), 12, 4));
         assert_eq!((look.events.oom, look.stalled), (0, None));
@@ -237,10 +274,10 @@ mod tests {
         };
         for (name, limit, used) in [("max", "max\n", "5\n"), ("zero", "0\n", "5\n"), ("used", "5\n", "")] {
             let root = Root::new(&format!("levels-{name}"), &files(limit, used));
-            assert_eq!(Levels::discover(&root.0).and_then(|levels| levels.look(Micros(0))), None, "{name}");
+            assert_eq!(Levels::discover(&root.0).and_then(|mut levels| levels.look(Micros(0))), None, "{name}");
         }
         let root = Root::new("levels-some", &files("10\n", "9\n"));
-        let look = Levels::discover(&root.0).and_then(|levels| levels.look(Micros(0))).expect("a limit");
+        let look = Levels::discover(&root.0).and_then(|mut levels| levels.look(Micros(0))).expect("a limit");
         assert_eq!((look.held(), look.events, look.stalled), (Bytes(9), Events::default(), None));
         assert!(Levels::discover(&Root::new("levels-none", &[("proc/self/x", "")]).0).is_none());
     }
@@ -249,6 +286,6 @@ mod tests {
     fn a_long_file_is_read_as_far_as_it_fits() {
         let root = Root::new("levels-long", &[("long", &"x 1\n".repeat(LONGEST))]);
         let file = File::open(root.0.join("long")).expect("a file");
-        assert_eq!(text(Some(&file), str::len), Some(LONGEST));
+        assert_eq!(text(&file, str::len), Some(LONGEST));
     }
 }
