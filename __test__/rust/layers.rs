@@ -30,6 +30,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("analysis", &["graph"]),
     // Where the two flows are written down, and where they meet.
     ("report", &["verdict", "alert", "analysis", "sample", "compress"]),
+    // The black box: what outlives the process.
     ("recorder", &["sample", "verdict"]),
     // One snapshot on its way to a file and to a graph.
     ("capture", &["snapshot", "graph", "report", "compress"]),
