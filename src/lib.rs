@@ -5,6 +5,7 @@
 //! ```text
 //!  readings -> sample -> series -> verdict -> alert
 //!               sample -> recording -> replay
+//!               sample, verdict -> recorder (a file that outlives the process) -> postmortem
 //!  control groups -> container
 //!  V8 snapshot bytes -> snapshot -> graph -> analysis -> report
 //! ```
@@ -28,8 +29,10 @@ pub mod error;
 mod ffi;
 pub mod graph;
 pub mod monitor;
+pub mod postmortem;
 pub mod pprof;
 pub mod product;
+pub mod recorder;
 pub mod recording;
 pub mod replay;
 pub mod report;

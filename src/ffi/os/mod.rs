@@ -12,6 +12,7 @@ pub mod disk;
 pub mod input;
 #[cfg(target_os = "linux")]
 mod native_heap;
+pub mod pending;
 mod pipe;
 mod published;
 #[cfg(target_os = "linux")]
