@@ -1,7 +1,7 @@
 //! What leaves the core: serialisable records and reports, their text, and the files they go to.
 
-mod block;
-mod figures;
+pub(crate) mod block;
+pub(crate) mod figures;
 mod file;
 mod leak;
 mod look;
@@ -16,5 +16,5 @@ pub use leak::{
 };
 pub use look::look;
 pub use sample::{GcRecord, SampleRecord};
-pub use text::render;
+pub use text::{claim, render, step};
 pub use verdict::{VerdictEvidence, VerdictRecord};

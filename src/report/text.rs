@@ -165,8 +165,8 @@ fn culprit(block: &mut Block, index: usize, reported: &ReportedCulprit, decision
     }
 }
 
-/// `24,000 Session objects pile up in Map \`sessions\` (server.js:12)`.
-fn claim(culprit: &Culprit) -> String {
+/// What a culprit is in one sentence: `24,000 Session objects pile up in Map \`sessions\` (server.js:12)`.
+pub fn claim(culprit: &Culprit) -> String {
     let subject = subject(culprit);
     let verb = if culprit.count_delta > 1 { "pile up" } else { "grows" };
     let Some(holder) = &culprit.holder else { return format!("{subject} {verb}") };
@@ -244,7 +244,8 @@ fn path(block: &mut Block, path: &[PathStep], most: usize) {
     }
 }
 
-fn step(step: &PathStep) -> String {
+/// `sessions of Cache  /srv/app/cache.js:12:3`.
+pub fn step(step: &PathStep) -> String {
     let text = match step.edge.as_str() {
         "" => name(&step.name),
         edge => format!("{} of {}", name(edge), name(&step.name)),
