@@ -22,8 +22,8 @@ const { OFF } = require('./suspect-sites');
  * warmed up, or is suspected, is most likely healthy.
  */
 const AUTO_LIMIT_MB = {
-  clone: { baseline: 512, suspect: 1024, leak: Infinity },
-  inline: { baseline: 128, suspect: 128, leak: 256 },
+  clone: { baseline: 512, suspect: 1024, leak: Infinity, container: Infinity },
+  inline: { baseline: 128, suspect: 128, leak: 256, container: 0 },
 };
 /** What asks for the looks that are always taken. */
 const WHY = {
@@ -31,6 +31,7 @@ const WHY = {
   late: 'a suspicion, with nothing to measure growth from',
   suspect: 'the counters suspect a leak: is there one?',
   leak: 'a leak was called: what has grown since the baseline?',
+  container: 'the container is about to be full: what has grown since the baseline?',
 };
 /** See `#leastAgeMs`. */
 const LEAST_AGE_INTERVALS = 2;

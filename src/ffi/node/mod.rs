@@ -12,6 +12,7 @@ mod counts;
 mod inlet;
 mod job;
 mod monitor;
+mod postmortem;
 mod report;
 
 use napi::Status;

@@ -10,7 +10,7 @@ use crate::sample::Clock;
 use crate::units::Micros;
 
 /// A thread's name has room for 15 characters.
-const THREAD: &str = "heapwarden-room";
+const THREAD: &str = "heapwarden-cgrp";
 
 /// What a listener is told at each look.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +49,7 @@ pub struct Subscription(u64);
 impl Subscription {
     /// Has `listener` told of each look; nothing where there are no control groups, or no thread can be had.
     pub fn new(listener: Listener) -> Option<Self> {
-        Self::below(Path::new("/"), listener)
+        Self::below(super::root(), listener)
     }
 
     fn below(root: &Path, listener: Listener) -> Option<Self> {

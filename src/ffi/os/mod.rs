@@ -39,7 +39,7 @@ pub fn survey() {
 #[cfg(target_os = "linux")]
 pub fn memory_left() -> Option<Bytes> {
     let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
-    let container = cgroup::headroom(std::path::Path::new("/"));
+    let container = cgroup::headroom(root());
     machine.into_iter().chain(container).min()
 }
 
@@ -47,7 +47,14 @@ pub fn memory_left() -> Option<Bytes> {
 /// so far. Nothing where there are no control groups.
 #[cfg(target_os = "linux")]
 pub fn container_kills() -> Option<(std::path::PathBuf, u64)> {
-    cgroup::kills(std::path::Path::new("/"))
+    cgroup::kills(root())
+}
+
+/// Where control groups are looked for: HEAPWARDEN_SYSTEM_ROOT, for tests of what no test can have the kernel do, else `/`.
+#[cfg(target_os = "linux")]
+fn root() -> &'static std::path::Path {
+    static ROOT: std::sync::OnceLock<std::path::PathBuf> = std::sync::OnceLock::new();
+    ROOT.get_or_init(|| std::env::var_os("HEAPWARDEN_SYSTEM_ROOT").unwrap_or_else(|| "/".into()).into())
 }
 
 /// Of `/proc/meminfo`: what can be had without swapping.
@@ -85,7 +92,7 @@ impl Shared {
             return Some(Self(linux));
         }
         let statm = statm::Statm::open()?;
-        let cgroup = cgroup::Cgroup::discover(std::path::Path::new("/"));
+        let cgroup = cgroup::Cgroup::discover(root());
         let linux = Arc::new(Mutex::new(Linux { statm, cgroup }));
         *open = Arc::downgrade(&linux);
         Some(Self(linux))
