@@ -62,12 +62,12 @@ pub enum Event {
     },
     /// A limit is near: a step in the life of an incident.
     Incident(Incident),
-    /// Listeners or resources that only ever become more.
+    /// Another number of listeners or resources than before.
     Count {
         /// How many there are.
         count: u64,
-        /// How many more than before.
-        delta: u64,
+        /// How many more than before; below 0 where there are fewer.
+        delta: i64,
         /// Of what, in words.
         what: LimitedText,
     },
@@ -240,7 +240,7 @@ impl Event {
                 INCIDENT
             }
             Self::Count { count, delta, what } => {
-                payload.number(*count).number(*delta).text(what);
+                payload.number(*count).number(delta.cast_unsigned()).text(what);
                 COUNT
             }
             Self::Note { text } => {
@@ -282,7 +282,7 @@ impl Event {
                 raised_to: Bytes(n.next()),
                 reason: n.text(),
             }),
-            COUNT => Self::Count { count: n.next(), delta: n.next(), what: n.text() },
+            COUNT => Self::Count { count: n.next(), delta: n.next().cast_signed(), what: n.text() },
             NOTE => Self::Note { text: n.text() },
             _ => return None,
         })
@@ -334,7 +334,7 @@ pub(super) mod tests {
                 raised_to,
                 reason
             })),
-            (any::<u64>(), any::<u64>(), text())
+            (any::<u64>(), any::<i64>(), text())
                 .prop_map(|(count, delta, what)| Event::Count { count, delta, what }),
             text().prop_map(|text| Event::Note { text }),
         ]

@@ -9,6 +9,7 @@ mod bridge;
 mod capture;
 mod clone;
 mod counts;
+mod flight;
 mod inlet;
 mod job;
 mod monitor;

@@ -7,6 +7,8 @@ pub mod clone;
 mod cpu;
 #[cfg(unix)]
 pub mod disk;
+#[cfg(target_os = "linux")]
+pub mod flight;
 pub mod input;
 #[cfg(target_os = "linux")]
 mod native_heap;
