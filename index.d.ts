@@ -54,6 +54,12 @@ export interface MonitorOptions {
   allocationSites?: boolean | (AllocationProfileOptions & { files?: boolean });
   /** Whether listeners, timers and handles are counted, too, as a {@link ListenerAuditor} does. Default: true. */
   listeners?: boolean;
+  /**
+   * Whether this life is recorded in a file of fixed size that outlives the process, whatever it dies of (docs/black-box.md; Linux). Default:
+   * true if `directory` is given, and under `heapwarden/register`. `bytes`: length of the file, from 256 KiB to 64 MiB, 1 MiB by default;
+   * `files`: how many recordings there may be in `directory`, those of living processes not counted, 10 by default.
+   */
+  blackBox?: boolean | { bytes?: number; files?: number };
   /** Told of what nobody listens to. Default: `process.emitWarning` with a code. */
   logger?: Logger;
 }
@@ -404,6 +410,8 @@ export class MemoryMonitor extends EventEmitter {
   readonly auditor: ListenerAuditor;
   /** Takes a sample now, between the clock's ticks, and gives it. */
   sample(): Sample;
+  /** The file in which this life is recorded; null where it is not, and while the monitor is stopped. */
+  readonly recordingPath: string | null;
   /** The last `maxSamples` samples, oldest first. */
   report(): Sample[];
   /** What the counters say, as of the last sample. */
@@ -925,6 +933,107 @@ export interface AllocationSites {
  * Node has no inspector.
  */
 export function startAllocationProfile(options?: AllocationProfileOptions): AllocationProfile;
+
+/** A sample in a recording, with what the counters said then. */
+export interface RecordedSample extends Sample {
+  status: Verdict['status'];
+  kind: Verdict['kind'];
+}
+
+/** A limit that came near. */
+export interface RecordedIncident {
+  kind: 'heap-limit' | 'container-limit';
+  phase: 'began' | 'captured' | 'over';
+  usedBytes: number;
+  limitBytes: number;
+  /** V8's limit as it was raised meanwhile; 0 where it was not. */
+  raisedToBytes: number;
+  reason: string;
+}
+
+/** Something that happened between two samples. `at`: ISO 8601. */
+export type RecordedEvent = { at: string } & (
+  | { type: 'major-gc'; usedBytes: number; externalBytes: number }
+  | { type: 'pause'; kind: 'minor' | 'major' | 'step'; pauseMs: number }
+  | {
+    type: 'verdict'; status: Verdict['status']; kind: Verdict['kind'];
+    growthBytesPerSecond: number; etaMs: number | null; limit: Verdict['limit'];
+  }
+  | { type: 'threshold'; metric: 'heapUsed' | 'rss'; valueBytes: number; thresholdBytes: number }
+  | { type: 'recovered'; from: 'leak' | 'threshold' }
+  | { type: 'capture'; what: string; pauseMs: number; durationMs: number }
+  | ({ type: 'incident' } & RecordedIncident)
+  | { type: 'count'; what: string; count: number; countDelta: number }
+  | { type: 'note'; text: string });
+
+/** What a fatal signal left. */
+export interface LastWords {
+  at: string;
+  /** Null for one without a name here. */
+  signal: 'SIGABRT' | 'SIGSEGV' | 'SIGBUS' | 'SIGILL' | 'SIGFPE' | 'SIGTRAP' | null;
+  number: number;
+  /** `si_code`: above 0 where the processor raised it. */
+  code: number;
+  /** Of the fault, hexadecimal. */
+  address: string;
+  osThread: number;
+  /** The process that sent it; 0 for a fault. */
+  sender: number;
+  /** How long the death was put off for a report that was being written. */
+  waitedMs: number;
+}
+
+/** An exception that nobody caught. */
+export interface RecordedException {
+  at: string;
+  origin: 'uncaughtException' | 'unhandledRejection';
+  /** Its stack, or what else it says of itself; 3000 characters at most. */
+  text: string;
+}
+
+/** The mark of a clean end. */
+export interface RecordedEnd {
+  at: string;
+  kind: 'exit' | 'teardown' | 'stopped';
+  exitCode: number | null;
+}
+
+/** What a recording of a process's life tells, as far as the file is whole. */
+export interface Recording {
+  header: {
+    bytes: number; startedAt: string; pid: number; threadId: number; osThread: number; intervalMs: number;
+    heapLimit: number; containerLimit: number | null; bootId: string; node: string; title: string;
+  };
+  /** Whether the process that writes it lives; null where the file system does not tell. */
+  alive: boolean | null;
+  /** How the life ended, as far as the process itself recorded it. */
+  life: { startedAt: string; lastSeen: string } & (
+    | { ended: 'clean'; end: RecordedEnd }
+    | { ended: 'uncaught'; exception: RecordedException; end: RecordedEnd | null; words: LastWords | null }
+    | { ended: 'heap-limit'; at: string; incident: RecordedIncident; end: RecordedEnd | null; words: LastWords | null }
+    | { ended: 'signal'; words: LastWords }
+    | { ended: 'container-limit'; at: string; incident: RecordedIncident }
+    | { ended: 'unknown' });
+  /** Oldest first, without a gap. */
+  samples: RecordedSample[];
+  /** The newest figures: those of the last tick's beginning, where the process died within it. */
+  lastSample: RecordedSample | null;
+  verdict: Verdict | null;
+  /** Oldest first, without a gap. */
+  events: RecordedEvent[];
+  words: LastWords | null;
+  exception: RecordedException | null;
+  end: RecordedEnd | null;
+  /** What the last look at the heap found. */
+  summary: { at: string; value: unknown } | null;
+  /** The last leak report, shortened. */
+  report: { at: string; value: unknown } | null;
+  /** What is not whole, by part of the file: where reading stopped, what is torn, and how many whole records are older and not told. */
+  damage: { part: string; offset: number; torn: number; lost: number }[];
+}
+
+/** Reads the recording of a process's life, of whatever is left of it. Throws `HEAPWARDEN_ERR_RECORDING` for what is none. */
+export function readRecording(path: string): Recording;
 
 /** Every error of this package. */
 export class HeapwardenError extends Error {

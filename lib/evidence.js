@@ -67,15 +67,18 @@ class Evidence {
   #looking;
   /** What the last look at a suspicion found, with the time at which it was taken. */
   #lastLook;
+  /** Told of each look that was taken. */
+  #onLook;
   /** Counts the releases, so that a baseline that was under way at one is not kept. */
   #released = 0;
 
-  /** `roomFor(way)` says whether there is memory for a way to look at the heap: see `room` in `clone.js`. */
-  constructor({ evidence, directory, maxFiles, maxBytes, intervalMs = 30_000 }, roomFor = room) {
+  /** `roomFor(way)` says whether there is memory for a way to look at the heap: see `room` in `clone.js`; `onLook(when, looked)` is told of each. */
+  constructor({ evidence, directory, maxFiles, maxBytes, intervalMs = 30_000 }, roomFor = room, onLook = () => {}) {
     this.#mode = evidence;
     this.#directory = directory;
     if (maxFiles !== undefined) this.#budget = { maxFiles, maxBytes };
     this.#room = roomFor;
+    this.#onLook = onLook;
     this.#leastAgeMs = LEAST_AGE_INTERVALS * intervalMs;
     this.#freshMs = FRESH_INTERVALS * intervalMs;
     this.#intervalMs = intervalMs;
@@ -121,14 +124,16 @@ class Evidence {
   }
 
   /** Has a snapshot taken in a clone, or inline where that may be. */
-  #capture(when, given) {
-    return capture({
+  async #capture(when, given) {
+    const looked = await capture({
       ...given, room: this.#room, mode: this.#clones(when) ? 'auto' : 'inline',
       inlineRefusal: () => {
         const why = this.#inlineRefusal(when);
         return why && new HeapwardenError('HEAPWARDEN_ERR_NO_ROOM', why);
       },
     });
+    this.#onLook(when, looked);
+    return looked;
   }
 
   /** Objects by constructor, where there is memory for that; nothing where there is not. */

@@ -5,9 +5,10 @@ const { performance } = require('node:perf_hooks');
 const { threadId } = require('node:worker_threads');
 const v8 = require('node:v8');
 const { NativeMonitor } = require('./load');
+const { CountRecord, place, recordLook, recordReport, unwatch, watch } = require('./black-box');
 const { bridge } = require('./bridge');
 const { Evidence } = require('./evidence');
-const { translated, translatedAsync } = require('./errors');
+const { fromJson, translated, translatedAsync } = require('./errors');
 const { observeGc } = require('./gc-observer');
 const { ListenerAuditor } = require('./listeners');
 const { warn } = require('./logger');
@@ -54,12 +55,13 @@ class MemoryMonitor extends EventEmitter {
     this.#native = translated(
       () => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
     this.#wantsCpu = this.#native.wantsCpu;
-    this.#evidence = new Evidence(this.#options);
+    this.#evidence = new Evidence(this.#options, undefined, (when, looked) => recordLook(this.#native, when, looked));
     this.#sites = new SuspectSites(this.#options);
     this.#suspicion = new Suspicion(this.#native, this.#evidence, (error) => this.#tellLater('error', error));
     const locate = this.#options.evidence === 'none' ? 'none' : 'auto';
     // Looks at the heap wait for each other in a short queue, in which the evidence of a leak comes first.
-    this.#auditor = new ListenerAuditor({ intervalMs, locate }, () => !this.#evidence.isBusy);
+    const counts = this.#options.blackBox && new CountRecord(this.#native);
+    this.#auditor = new ListenerAuditor({ intervalMs, locate }, () => !this.#evidence.isBusy, counts && ((now) => counts.take(now)));
     this.#auditor.on('growth', (growth) => this.#tell('listeners', growth));
   }
 
@@ -68,8 +70,10 @@ class MemoryMonitor extends EventEmitter {
     if (this.#running) return this;
     const native = this.#native;
     this.#refresh();
-    translated(() => native.start(() => this.#onWake()));
+    const problem = translated(() => native.start(() => this.#onWake(), place(this.#options)));
     this.#running = true;
+    if (problem) this.#tellLater('error', fromJson(JSON.parse(problem)));
+    else if (this.#options.blackBox) watch(native);
     requests.start();
     try {
       if (this.#options.listeners) this.#auditor.start();
@@ -86,6 +90,7 @@ class MemoryMonitor extends EventEmitter {
     if (!this.#running) return this;
     this.#running = false;
     requests.stop();
+    unwatch(this.#native);
     this.#native.stop();
     this.#auditor.stop();
     this.#gcObserver?.stop();
@@ -98,6 +103,11 @@ class MemoryMonitor extends EventEmitter {
   /** What counts listeners while the monitor runs: `monitor.auditor.watch(bus, 'bus')` has it count those of `bus`, too. */
   get auditor() {
     return this.#auditor;
+  }
+
+  /** The file in which this life is recorded; null where it is not. See `docs/black-box.md`. */
+  get recordingPath() {
+    return this.#native.recordingPath ?? null;
   }
 
   /** Takes a sample now, between the clock's ticks, and gives it. */
@@ -209,7 +219,10 @@ class MemoryMonitor extends EventEmitter {
         break;
       case 'leak':
         this.#report(verdict).then(
-          (report) => this.#tellLater('leak', report),
+          (report) => {
+            recordReport(this.#native, report);
+            this.#tellLater('leak', report);
+          },
           (error) => this.#tellLater('error', error),
         );
         break;

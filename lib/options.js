@@ -19,6 +19,9 @@ const MOST_BYTES = 10 * 2 ** 30;
 const SAMPLING_INTERVAL_BYTES = 201_608;
 const SAMPLING_MS = 600_000;
 
+/** Recordings in a folder: see `docs/black-box.md`. */
+const MOST_RECORDINGS = 10;
+
 const DAY_MS = 86_400_000;
 const EVIDENCE = ['auto', 'summary', 'snapshot', 'none'];
 
@@ -35,8 +38,20 @@ function monitorOptions(options = {}) {
     ...budget(options),
     allocationSites: allocationSites(options.allocationSites, options.evidence === 'snapshot'),
     listeners: boolean('listeners', options.listeners ?? true),
+    blackBox: blackBox(options),
     logger: logger(options.logger ?? processWarnings),
   };
+}
+
+/** How the process's life is recorded; nothing where it is not. By default it is where a place for files was named, and can be. */
+function blackBox({ blackBox: value, directory: place }) {
+  const wanted = value ?? (place !== undefined && process.platform === 'linux');
+  if (wanted === false) return undefined;
+  if (wanted !== true && (wanted === null || typeof wanted !== 'object' || Array.isArray(wanted))) {
+    throw invalidArg('blackBox', 'true, false or an object', wanted);
+  }
+  const { bytes, files = MOST_RECORDINGS } = wanted === true ? {} : wanted;
+  return { bytes: number('blackBox.bytes', bytes), files: whole('blackBox.files', files, 1, 100_000) };
 }
 
 /** How a suspicion's allocations are sampled; nothing where they are not. */
@@ -203,7 +218,16 @@ function environmentOptions(env = process.env) {
     maxBytes: fromEnvironment(env, 'HEAPWARDEN_MAX_BYTES', Number),
     allocationSites: fromEnvironment(env, 'HEAPWARDEN_ALLOCATION_SITES', Boolean),
     listeners: onOrOff(env, 'HEAPWARDEN_LISTENERS'),
+    blackBox: blackBoxFromEnvironment(env),
   };
+}
+
+/** On, unless it is switched off: whoever sets a monitor beside a program wants to know what it died of. */
+function blackBoxFromEnvironment(env) {
+  const bytes = fromEnvironment(env, 'HEAPWARDEN_BLACK_BOX_BYTES', Number);
+  const files = fromEnvironment(env, 'HEAPWARDEN_BLACK_BOX_FILES', Number);
+  const on = onOrOff(env, 'HEAPWARDEN_BLACK_BOX') ?? process.platform === 'linux';
+  return on && { ...(bytes !== undefined && { bytes }), ...(files !== undefined && { files }) };
 }
 
 /** The signal that has a snapshot written, and how it is compressed, as HEAPWARDEN_* sets them. */

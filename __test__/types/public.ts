@@ -3,10 +3,10 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import {
-  HeapwardenError, ListenerAuditor, MemoryMonitor, auditListeners, captureSummary, diffSnapshots, startAllocationProfile, summarizeSnapshot, writeSnapshot,
+  HeapwardenError, ListenerAuditor, MemoryMonitor, auditListeners, captureSummary, diffSnapshots, readRecording, startAllocationProfile, summarizeSnapshot, writeSnapshot,
   type FunctionCount, type HandleSummary, type ListenerAudit, type ListenerAuditorOptions, type ListenerCount, type ListenerGrowth,
   type WaiterSummary, type AnalysisOptions, type AnalysisProgress, type ConfirmedBy, type ConstructorDelta, type ConstructorSummary, type Culprit, type KnownLeak, type LadderRung, type LeakConfirmation, type LeakDecision, type LeakReport, type Logger, type MonitorEvents,
-  type MonitorOptions, type Pattern, type RetainerStep, type Sample, type SnapshotDiff, type SnapshotOptions,
+  type MonitorOptions, type Pattern, type Recording, type RetainerStep, type Sample, type SnapshotDiff, type SnapshotOptions,
   type SnapshotSource, type SnapshotSummary, type SourceLocation, type ThresholdCrossing, type Verdict, type VerdictEvidence,
   type WrittenSnapshot,
 } from 'heapwarden';
@@ -141,3 +141,12 @@ auditListeners({ mode: 'inline' }).then((audit: ListenerAudit) => {
   return [steps, handle?.owner, waiter?.how, audit.resources.Timeout, audit.promises.awaited, audit.pauseMs];
 });
 export { badAuditor, counts, was, ours, quiet };
+
+const recorded: Recording = readRecording('a.hwr');
+if (recorded.life.ended === 'signal') recorded.life.words.signal satisfies string | null;
+for (const event of recorded.events) {
+  if (event.type === 'incident') event.limitBytes.toFixed();
+}
+new MemoryMonitor({ blackBox: { bytes: 1 << 20, files: 3 } }).recordingPath?.length;
+// @ts-expect-error: not a number
+new MemoryMonitor({ blackBox: 5 });

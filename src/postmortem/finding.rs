@@ -237,8 +237,6 @@ pub enum MomentKind {
     Incident,
     /// The heap was looked at.
     Capture,
-    /// Listeners or resources grew.
-    Count,
     /// An exception that nobody caught.
     Exception,
     /// Something else.

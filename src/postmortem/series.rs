@@ -114,7 +114,8 @@ fn moment(at: UnixMillis, event: &Event) -> Option<Moment> {
             };
             (MomentKind::Incident, text)
         }
-        Event::Count { count, delta, what } => (MomentKind::Count, format!("{what}: {count}, {delta} more")),
+        // Each change of a number is recorded: the chart of them is elsewhere.
+        Event::Count { .. } => return None,
         Event::Note { text } => (MomentKind::Note, text.clone()),
     };
     Some(Moment { at, kind, text })

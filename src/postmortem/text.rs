@@ -129,7 +129,7 @@ fn mark(kind: MomentKind) -> Option<char> {
         MomentKind::Incident => Some('!'),
         MomentKind::Capture => Some('C'),
         MomentKind::Exception => Some('X'),
-        MomentKind::Count | MomentKind::Note => None,
+        MomentKind::Note => None,
     }
 }
 

@@ -62,6 +62,20 @@ pub enum Event {
     },
     /// A limit is near: a step in the life of an incident.
     Incident(Incident),
+    /// Another number of listeners or resources than before.
+    Count {
+        /// How many there are.
+        count: u64,
+        /// How many more than before; below 0 where there are fewer.
+        delta: i64,
+        /// Of what, in words.
+        what: LimitedText,
+    },
+    /// Something else worth a line.
+    Note {
+        /// The line.
+        text: LimitedText,
+    },
     /// How full the container is: the first look, new highs, and kills.
     Container {
         /// What the control group is charged for that the kernel cannot take back.
@@ -78,20 +92,6 @@ pub enum Event {
         oom_kill: u64,
         /// The control group's folder.
         group: LimitedText,
-    },
-    /// Listeners or resources that only ever become more.
-    Count {
-        /// How many there are.
-        count: u64,
-        /// How many more than before.
-        delta: u64,
-        /// Of what, in words.
-        what: LimitedText,
-    },
-    /// Something else worth a line.
-    Note {
-        /// The line.
-        text: LimitedText,
     },
 }
 
@@ -263,7 +263,7 @@ impl Event {
                 CONTAINER
             }
             Self::Count { count, delta, what } => {
-                payload.number(*count).number(*delta).text(what);
+                payload.number(*count).number(delta.cast_unsigned()).text(what);
                 COUNT
             }
             Self::Note { text } => {
@@ -305,7 +305,7 @@ impl Event {
                 raised_to: Bytes(n.next()),
                 reason: n.text(),
             }),
-            COUNT => Self::Count { count: n.next(), delta: n.next(), what: n.text() },
+            COUNT => Self::Count { count: n.next(), delta: n.next().cast_signed(), what: n.text() },
             NOTE => Self::Note { text: n.text() },
             CONTAINER => Self::Container {
                 held: Bytes(n.next()),
@@ -366,7 +366,7 @@ pub(super) mod tests {
                 raised_to,
                 reason
             })),
-            (any::<u64>(), any::<u64>(), text())
+            (any::<u64>(), any::<i64>(), text())
                 .prop_map(|(count, delta, what)| Event::Count { count, delta, what }),
             text().prop_map(|text| Event::Note { text }),
             (prop::array::uniform6(any::<u64>()), text()).prop_map(|([held, reclaimable, limit, max, oom, oom_kill], group)| {

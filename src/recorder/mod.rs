@@ -26,3 +26,6 @@ pub use life::{Ended, Life};
 pub use record::{End, EndKind, Exception, Words};
 pub use recorder::{Medium, Recorder};
 pub use recording::{Damage, Judgement, RecordedEvent, RecordedSample, Recording, State, StoredText};
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ mod sample;
 mod text;
 mod verdict;
 
-pub use file::{AtomicFile, Content, Reserved, fresh};
+pub use file::{AtomicFile, Content, Reserved, create_folder, fresh};
 pub use leak::{
     AllocationSite, Confirmation, EvidenceNote, Frame, KnownLeak, LeakReport, ReportedCulprit, Rung,
     SCHEMA_VERSION,

@@ -1,6 +1,6 @@
 //! `MemoryMonitor`'s native half: the clock, the hooks and the record.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::path::Path;
@@ -17,13 +17,16 @@ use serde::Serialize;
 
 use super::background::in_background;
 use super::capture::NativeCapture;
-use super::{to_json, to_napi};
+use super::container::{ContainerRisk, ContainerWatch};
+use super::flight::{BlackBox, RunningFlight};
+use super::{error_json, to_json, to_napi};
 use crate::alert::Alert;
 use crate::config::MonitorConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ffi::os::{self, Published, process_source};
 use crate::ffi::v8::{self, GcHooks, Interrupter};
 use crate::monitor::Monitor;
+use crate::recorder::{EndKind, Recorder};
 use crate::recording::lines::{self, FORMAT, Header, Millis, VERSION};
 use crate::report::{AtomicFile, SampleRecord, VerdictRecord};
 use crate::sample::{Channel, Clock, GcKind, HeapFigures, Probe, ProcessSource, Ticker};
@@ -36,7 +39,7 @@ const ANSWER: Duration = Duration::from_millis(100);
 const OUTBOX: usize = 256;
 
 /// Calls JavaScript without arguments; one call waits at most, and it never keeps the process alive.
-type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 1>;
+pub(super) type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 1>;
 
 /// What JavaScript is told.
 #[derive(Serialize)]
@@ -45,6 +48,7 @@ enum Event {
     Sample { r#type: &'static str, sample: SampleRecord },
     Claim { r#type: &'static str, verdict: VerdictRecord },
     Alert(Alert),
+    Risk(ContainerRisk),
 }
 
 impl Event {
@@ -61,24 +65,45 @@ impl Event {
 }
 
 /// The part that both threads use.
-struct Core {
-    probe: Arc<Probe>,
+pub(super) struct Core {
+    pub(super) probe: Arc<Probe>,
     published: Arc<Published>,
     /// Set by the sampling thread when it wakes JavaScript for figures, not for events.
     refresh_wanted: AtomicBool,
     state: Mutex<State>,
 }
 
-struct State {
-    monitor: Monitor,
+pub(super) struct State {
+    pub(super) monitor: Monitor,
     source: Box<dyn ProcessSource>,
     outbox: VecDeque<Event>,
 }
 
+impl State {
+    /// The control group's limit, if there is one.
+    pub(super) fn container_limit(&mut self) -> Option<Bytes> {
+        self.source.read().container_limit
+    }
+}
+
 impl Core {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while the lock was held leaves figures that the next sample overwrites.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The black box, if this life is recorded.
+    pub fn recorder(&self) -> Option<Arc<Recorder>> {
+        self.lock().monitor.recorder().cloned()
+    }
+
+    /// Records in the black box, if there is one, what is known at this moment.
+    pub(super) fn pulse(&self) {
+        let mut state = self.lock();
+        if state.monitor.recorder().is_some() {
+            let process = state.source.read();
+            state.monitor.pulse(&self.probe, process, UnixMillis::now());
+        }
     }
 
     /// Takes one sample and puts what follows from it into the outbox.
@@ -96,19 +121,32 @@ impl Core {
         let by = monitor.confirmed_by();
         let alerts = alerts.into_iter().flatten().map(|alert| Event::of(alert, by));
         for event in std::iter::once(sample).chain(alerts) {
-            if outbox.len() == OUTBOX {
-                let oldest = outbox.iter().position(|e| matches!(e, Event::Sample { .. })).unwrap_or(0);
-                outbox.remove(oldest);
-            }
-            outbox.push_back(event);
+            put(outbox, event);
         }
+    }
+
+    /// Puts what the container's watch has to tell into the outbox.
+    pub(super) fn tell_risk(&self, risk: ContainerRisk) {
+        put(&mut self.lock().outbox, Event::Risk(risk));
     }
 }
 
+fn put(outbox: &mut VecDeque<Event>, event: Event) {
+    if outbox.len() == OUTBOX {
+        let oldest = outbox.iter().position(|e| matches!(e, Event::Sample { .. })).unwrap_or(0);
+        outbox.remove(oldest);
+    }
+    outbox.push_back(event);
+}
+
 /// What exists only between `start` and `stop`. Dropped on the JavaScript thread: first the clock, whose thread is
-/// joined, then the hooks.
+/// joined, then the recording, then the hooks.
 struct Running {
     clock: Clock,
+    /// Ended before what it tells, like the clock.
+    _container: Option<ContainerWatch>,
+    /// Ended after the clock, which may still have recorded.
+    flight: Option<RunningFlight>,
     /// Held so that dropping `Running` releases it after the clock's thread, the only caller, is gone.
     _wake: Arc<Wake>,
     _hooks: Option<GcHooks>,
@@ -137,11 +175,12 @@ unsafe extern "C" fn on_teardown(slot: *mut c_void) {
 /// The native half of `MemoryMonitor`.
 #[napi]
 pub struct NativeMonitor {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     config: MonitorConfig,
     use_bridge: bool,
     rss_source: &'static str,
     slot: Slot,
+    pub(super) watches_container: Cell<bool>,
 }
 
 #[napi]
@@ -168,7 +207,8 @@ impl NativeMonitor {
             refresh_wanted: AtomicBool::new(false),
             state: Mutex::new(state),
         });
-        Ok(Self { core, config, use_bridge, rss_source, slot: Slot::default() })
+        let watches_container = Cell::new(false);
+        Ok(Self { core, config, use_bridge, rss_source, slot: Slot::default(), watches_container })
     }
 
     /// Where resident set sizes come from: `procfs` or `node`.
@@ -185,10 +225,17 @@ impl NativeMonitor {
 
     /// Sets the hooks and starts the clock. `on_wake` is called on the JavaScript thread when figures are wanted
     /// (`refresh`) or events wait (`takeEvents`). Does nothing where it runs already.
+    ///
+    /// `black_box` says where its life is recorded, if it is. What keeps that from being done is given as JSON: the monitor runs without.
     #[napi(catch_unwind)]
-    pub fn start(&self, env: Env, on_wake: Function<'_, (), ()>) -> napi::Result<()> {
+    pub fn start(
+        &self,
+        env: Env,
+        on_wake: Function<'_, (), ()>,
+        black_box: Option<BlackBox>,
+    ) -> napi::Result<Option<String>> {
         if self.slot.borrow().is_some() {
-            return Ok(());
+            return Ok(None);
         }
         self.core.lock().monitor.restart(&self.config, &self.core.probe, UnixMillis::now());
         let wake = on_wake.build_threadsafe_function::<()>().weak::<true>().max_queue_size::<1>();
@@ -198,6 +245,12 @@ impl NativeMonitor {
         let hooks = isolate.map(|(b, isolate)| GcHooks::install(b, isolate, Arc::clone(&self.core.probe)));
         let interrupter = isolate.map(|(b, isolate)| Interrupter::new(b, isolate, &self.core.probe));
 
+        let flight = black_box.map(|place| RunningFlight::begin(&self.core, place, self.config.interval));
+        let (flight, problem) = match flight {
+            Some(Err(error)) => (None, Some(error_json(&error).to_string())),
+            Some(Ok(flight)) => (Some(flight), None),
+            None => (None, None),
+        };
         let core = Arc::clone(&self.core);
         let caller = Arc::clone(&wake);
         let answer = ANSWER.min(self.config.interval / 2);
@@ -208,7 +261,10 @@ impl NativeMonitor {
             let reason = format!("no thread: {e}");
             to_napi(&ErrorKind::Unsupported { feature: "sampling", reason }.into())
         })?;
-        *self.slot.borrow_mut() = Some(Running { clock, _wake: wake, _hooks: hooks });
+        let watches = self.watches_container.get();
+        let container = watches.then(|| ContainerWatch::begin(&self.core, &wake)).flatten();
+        *self.slot.borrow_mut() =
+            Some(Running { clock, _container: container, flight, _wake: wake, _hooks: hooks });
 
         let slot = Rc::into_raw(Rc::clone(&self.slot)).cast_mut().cast::<c_void>();
         // SAFETY: `env` is the environment of this call. `slot` stays valid until the hook runs or `stop` takes it back.
@@ -220,7 +276,7 @@ impl NativeMonitor {
             self.slot.borrow_mut().take();
             return Err(napi::Error::new(Status::from(status), "cannot register a cleanup hook"));
         }
-        Ok(())
+        Ok(problem)
     }
 
     /// Stops the clock, joins its thread and removes the hooks. Does nothing where it is stopped already.
@@ -235,7 +291,17 @@ impl NativeMonitor {
             // SAFETY: the hook is gone, so the reference that `start` gave it is ours again.
             drop(unsafe { Rc::from_raw(slot.cast_const().cast::<RefCell<Option<Running>>>()) });
         }
+        if let Some(flight) = &running.flight {
+            flight.end(EndKind::Stopped, None);
+        }
         drop(running);
+    }
+
+    /// The file in which this life is recorded, if it is.
+    #[napi(getter, catch_unwind)]
+    pub fn recording_path(&self) -> Option<String> {
+        let slot = self.slot.borrow();
+        slot.as_ref()?.flight.as_ref().map(|flight| flight.path().to_string_lossy().into_owned())
     }
 
     /// Publishes fresh figures. With the bridge only `array_buffers`, `rss`, `requests` and `cpu_ms` are used; the others come from V8.
@@ -415,6 +481,8 @@ fn current_figures() -> Option<HeapFigures> {
 
 /// One tick on the sampling thread: ask for fresh figures, wait a moment for them, record what there is.
 fn tick(core: &Core, wake: &Wake, interrupter: Option<&Interrupter>, ticker: &Ticker, answer: Duration) {
+    // Before anything is waited for: what is on record is never older than an interval, whatever the JavaScript thread does.
+    core.pulse();
     let before = core.probe.generation();
     core.refresh_wanted.store(true, Ordering::Release);
     // A full queue means that a call is on its way already; a closing function that the environment is going away.
@@ -434,5 +502,8 @@ fn tick(core: &Core, wake: &Wake, interrupter: Option<&Interrupter>, ticker: &Ti
     }
     os::survey();
     core.observe();
+    if let Some(recorder) = core.recorder() {
+        recorder.flush_if_wanted();
+    }
     wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
 }

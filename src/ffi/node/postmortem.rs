@@ -53,7 +53,7 @@ fn examine(path: &Path) -> Result<Finding> {
     let surroundings = Surroundings {
         is_alive: os::is_recording(path).unwrap_or_else(seems_alive),
         boot_id: os::boot_id(),
-        kills: os::container_kills().map(|(group, kills)| (group.to_string_lossy().into_owned(), kills)),
+        kills: os::container_kills(),
     };
     Ok(Finding { file: path.to_string_lossy().into_owned(), ..judge(&recording, &surroundings) })
 }

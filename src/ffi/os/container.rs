@@ -25,8 +25,8 @@ pub struct Told {
     pub is_first: bool,
 }
 
-/// Called on the watch's thread; must neither wait nor panic.
-type Listener = Box<dyn Fn(&Told) + Send>;
+/// Called on the watch's thread, which it must not hold up.
+pub type Listener = Box<dyn FnMut(&Told) + Send>;
 
 /// Whoever listens, oldest first, and the clock, which runs as long as somebody does.
 struct Shared {
@@ -87,7 +87,7 @@ fn tell(levels: &mut Levels, watch: &mut Watch, at: Micros) {
     let Some(look) = levels.look(at) else { return watch.no_limit() };
     let change = watch.observe(&look);
     let in_danger = watch.is_in_danger();
-    for (i, (_, listener)) in shared().listeners.iter().enumerate() {
+    for (i, (_, listener)) in shared().listeners.iter_mut().enumerate() {
         listener(&Told { look, change, in_danger, is_first: i == 0 });
     }
 }

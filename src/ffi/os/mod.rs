@@ -9,6 +9,8 @@ pub mod container;
 mod cpu;
 #[cfg(unix)]
 pub mod disk;
+#[cfg(target_os = "linux")]
+pub mod flight;
 pub mod input;
 #[cfg(target_os = "linux")]
 mod native_heap;
@@ -45,9 +47,28 @@ pub fn memory_left() -> Option<Bytes> {
 
 /// The folder of the process's memory control group, and how many processes of it, or of one above it, the kernel has killed for a limit
 /// so far. Nothing where there are no control groups.
-#[cfg(target_os = "linux")]
-pub fn container_kills() -> Option<(std::path::PathBuf, u64)> {
-    cgroup::kills(root())
+pub fn container_kills() -> Option<(String, u64)> {
+    #[cfg(target_os = "linux")]
+    return cgroup::kills(root()).map(|(group, kills)| (group.to_string_lossy().into_owned(), kills));
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
+/// Whether the process that writes the recording at `path` lives; nothing where that cannot be told.
+pub fn is_recording(path: &std::path::Path) -> Option<bool> {
+    #[cfg(target_os = "linux")]
+    return flight::is_alive(path);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+/// The system's boot, as it names it; empty where it does not.
+pub fn boot_id() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
 }
 
 /// Where control groups are looked for: HEAPWARDEN_SYSTEM_ROOT, for tests of what no test can have the kernel do, else `/`.
