@@ -23,7 +23,7 @@ const { OFF } = require('./suspect-sites');
  */
 const AUTO_LIMIT_MB = {
   clone: { baseline: 512, suspect: 1024, leak: Infinity, container: Infinity },
-  inline: { baseline: 128, suspect: 128, leak: 256, container: 0 },
+  inline: { baseline: 128, suspect: 128, leak: 256 },
 };
 /** What asks for the looks that are always taken. */
 const WHY = {
@@ -194,26 +194,32 @@ class Evidence {
   /**
    * The LeakReport of a verdict. Evidence that cannot be taken (a full disk, a folder that may not be written to) goes to
    * `onError`, and the report says so: the leak itself is told in any case. `sampled`: what `SuspectSites` found; `counters()`: what
-   * sampling has cost (see `Ladder`).
+   * sampling has cost (see `Ladder`). `container`: the container's limit where it is near (`{ usedBytes, limitBytes }`); then nobody has time
+   * to wait, and what does not fit beside the process is not tried.
    */
-  async report(verdict, onError, sampled = OFF, counters = () => undefined) {
+  async report(verdict, onError, sampled = OFF, counters = () => undefined, container = undefined) {
     // An urgent leak may be called at the end of the warm-up, together with the baseline.
     await this.#pending?.catch(() => {});
     await this.#looking?.done;
     const released = this.#released;
     const baseline = this.#baseline;
-    const known = this.#known(verdict);
-    if (baseline && !known) await sleep(baseline.at + this.#leastAgeMs - Date.now());
-    let refused = (known ? undefined : this.refusal('leak')) ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
+    const when = container ? 'container' : 'leak';
+    const known = container ? undefined : this.#known(verdict);
+    if (baseline && !known && !container) await sleep(baseline.at + this.#leastAgeMs - Date.now());
+    let refused = (known ? undefined : this.refusal(when)) ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
     let found = {};
     try {
-      if (!refused) found = known ? { ...known } : await this.#growth(baseline, onError);
+      if (!refused) found = known ? { ...known } : await this.#growth(baseline, onError, when);
     } catch (error) {
       refused = `the evidence could not be taken: ${error.message}`;
       onError(error);
     }
+    if (container && refused && this.#lastLook) {
+      found = { ...this.#lastLook, reason: `as of ${isoTime(this.#lastLook.at)}: ${refused}` };
+      refused = undefined;
+    }
     const census = refused ? await this.#counted(refused) : undefined;
-    const sure = refused ? undefined : await this.#confirmed(verdict, { baseline, found, released }, onError);
+    const sure = refused || container ? undefined : await this.#confirmed(verdict, { baseline, found, released }, onError);
     return this.#described({
       schemaVersion: native.LEAK_REPORT_SCHEMA_VERSION,
       reportedAt: new Date().toISOString(),
@@ -261,13 +267,13 @@ class Evidence {
     return isFresh || verdict.evidence?.confirmedBy ? this.#lastLook : undefined;
   }
 
-  async #growth({ taken }, onError) {
-    const file = this.#mode === 'snapshot' ? path.join(this.#directory, snapshotName()) : undefined;
+  async #growth({ taken }, onError, when) {
+    const file = this.#mode === 'snapshot' && when === 'leak' ? path.join(this.#directory, snapshotName()) : undefined;
     const at = Date.now();
-    const looked = await this.#capture('leak', { file, budget: this.#budget, product: 'growth', since: taken });
+    const looked = await this.#capture(when, { file, budget: this.#budget, product: 'growth', since: taken });
     const { growth, matchedByReason, mode, reason, pauseMs, fileError } = looked;
     this.#pauseMs += pauseMs;
-    this.#ladder.add('graph', at, WHY.leak, looked);
+    this.#ladder.add('graph', at, WHY[when], looked);
     if (fileError) onError(fileError);
     return { at, pauseMs, growth, matchedByReason, mode, reason, files: file && !fileError ? [file] : [] };
   }
@@ -339,11 +345,12 @@ class Evidence {
 
   /** Why no snapshot may be taken that stops the process, if so. */
   #inlineRefusal(when) {
-    if (this.#mode !== 'auto') return undefined;
+    if (this.#mode !== 'auto' && when !== 'container') return undefined;
     const { heap, shortage } = this.#room('inline');
     const heapMB = Math.round(heap / MB);
     const noClone = clones.available ? this.#room('clone').shortage : clones.reason;
     const why = noClone ? ` (not in a clone: ${noClone})` : '';
+    if (when === 'container') return `a container that is nearly full has no room for a snapshot in the process itself${why}`;
     if (shortage) return `too little memory for a snapshot of ${shortage}${why}; set evidence to "summary" or "snapshot" to take it all the same`;
     if (heapMB <= AUTO_LIMIT_MB.inline[when]) return undefined;
     return `the heap is ${heapMB} MB: an inline snapshot would stop the process for about ${Math.ceil(heapMB / 20)} s${why}; ` +

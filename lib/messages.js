@@ -11,6 +11,9 @@ function alertMessage(event, payload) {
     case 'threshold':
       return `Memory threshold crossed: ${payload.metric} is ${mb(payload.valueBytes)} MB, the threshold ${mb(payload.thresholdBytes)} MB`;
     case 'listeners': return listenersLine(payload);
+    case 'oom-risk': return containerLine(payload);
+    case 'container-limit': return `The container came to its limit: ${leakLine(payload)}`;
+    case 'postmortem': return deathLine(payload);
     case 'recovered': return `Recovered from: ${payload.from}`;
     default: return payload?.message ?? event;
   }
@@ -29,6 +32,26 @@ function leakLine({ verdict, culprits: [first], evidence }) {
     ? `${first.constructorName}, ${first.countDelta} more objects, held by ${first.retainerPath[0]?.name ?? 'a root'}${where}`
     : `no culprit named: ${evidence.reason ?? 'nothing stood out'}`;
   return `Memory leak (${verdict.kind}): growing by ${rate}. ${what}`;
+}
+
+/** Why the container is thought to be in danger. */
+const DANGERS = {
+  level: 'nearly full',
+  pace: 'full within seconds at this pace',
+  stalled: 'full, and the program waits for the kernel to make room',
+  oom: 'out of memory: an allocation failed, or another process of it was killed',
+};
+
+function containerLine({ reason, usedBytes, limitBytes }) {
+  return `The container is ${DANGERS[reason]}: ${mb(usedBytes)} MB of ${mb(limitBytes)} MB`;
+}
+
+function deathLine({ pid, threadId, cause, endedAt, lastSeenAt, file, culprits: [first] }) {
+  const who = threadId === 0 ? `Process ${pid}` : `Worker ${threadId} of process ${pid}`;
+  const when = endedAt ? `ended at ${endedAt}` : `was last heard of at ${lastSeenAt}`;
+  const certain = cause.certainty === 'certain' ? '' : ' (inferred)';
+  const grew = first ? `; most of what grew is ${first.constructorName}` : '';
+  return `${who} did not end cleanly: ${cause.what}${certain}${grew}. It ${when}; heapwarden postmortem ${file}`;
 }
 
 function listenersLine({ reason, kind, label, constructorName, event, count, countDelta, growthPerHour, functions, location }) {

@@ -5,6 +5,7 @@ const { performance } = require('node:perf_hooks');
 const { threadId } = require('node:worker_threads');
 const v8 = require('node:v8');
 const { NativeMonitor } = require('./load');
+const { tellDeaths } = require('./deaths');
 const { CountRecord, place, recordLook, recordReport, unwatch, watch } = require('./black-box');
 const { bridge } = require('./bridge');
 const { Evidence } = require('./evidence');
@@ -21,6 +22,10 @@ const { Suspicion } = require('./suspicion');
 // Taken once: what a program puts in their place later (spies, fake timers) is not for the monitor.
 const { cpuUsage, memoryUsage, nextTick } = process;
 const now = performance.now.bind(performance);
+const later = setTimeout;
+
+/** How long after its start a monitor looks for those who died before. */
+const LOOK_BACK_MS = 200;
 
 const dispose = Symbol.dispose ?? Symbol.for('nodejs.dispose');
 
@@ -44,6 +49,8 @@ class MemoryMonitor extends EventEmitter {
   #cpuMs = 0;
   #wantsCpu;
   #undelivered = [];
+  /** Whether those who died before were asked for. */
+  #hasLookedBack = false;
   /** When the first sample was taken, and for how long it has held this thread up. */
   #startedAt;
   #spentMs = 0;
@@ -63,6 +70,7 @@ class MemoryMonitor extends EventEmitter {
     const counts = this.#options.blackBox && new CountRecord(this.#native);
     this.#auditor = new ListenerAuditor({ intervalMs, locate }, () => !this.#evidence.isBusy, counts && ((now) => counts.take(now)));
     this.#auditor.on('growth', (growth) => this.#tell('listeners', growth));
+    if (this.#options.containerWatch) this.#native.watchContainer();
   }
 
   /** Starts sampling. Does nothing where it runs already. */
@@ -82,7 +90,20 @@ class MemoryMonitor extends EventEmitter {
       this.stop();
       throw error;
     }
+    if (this.#options.postmortem) this.#lookBack();
     return this;
+  }
+
+  /** Tells, later, of lives recorded in the directory that ended badly. Once, and of each once, whoever else looks. */
+  #lookBack() {
+    if (this.#hasLookedBack) return;
+    this.#hasLookedBack = true;
+    // When the program has started: it goes first.
+    later(() => {
+      if (!this.#running) return;
+      const told = tellDeaths(this.#options.directory, (finding) => this.#tellLater('postmortem', finding));
+      told.catch((error) => this.#tellLater('error', error));
+    }, LOOK_BACK_MS).unref();
   }
 
   /** Stops sampling and takes every hook, thread and handle back. The record stays. */
@@ -217,6 +238,9 @@ class MemoryMonitor extends EventEmitter {
         // Most come to nothing: not worth a line in anybody's log.
         this.emit('suspect', verdict);
         break;
+      case 'oom-risk':
+        this.#containerRisk(details);
+        break;
       case 'leak':
         this.#report(verdict).then(
           (report) => {
@@ -229,6 +253,20 @@ class MemoryMonitor extends EventEmitter {
       default:
         this.#tell(type, details);
     }
+  }
+
+  /** The container is nearly full: told at once, and with what evidence fits where this monitor is the one that takes it. */
+  #containerRisk({ capture, ...risk }) {
+    this.#tell('oom-risk', risk);
+    if (!capture || !this.#running || !this.#evidence.isWanted) return;
+    const onError = (error) => this.#tellLater('error', error);
+    const { usedBytes, limitBytes, reason } = risk;
+    const counters = () => this.#counters();
+    this.#evidence.report(this.verdict(), onError, undefined, counters, { usedBytes, limitBytes }).then((report) => {
+      recordReport(this.#native, report);
+      this.#native.recordContainerCaptured(usedBytes, limitBytes, reason);
+      this.#tellLater('container-limit', report);
+    }, onError);
   }
 
   /** Sampling ends first: what it holds meanwhile is not for the evidence to find. */

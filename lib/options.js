@@ -39,6 +39,8 @@ function monitorOptions(options = {}) {
     allocationSites: allocationSites(options.allocationSites, options.evidence === 'snapshot'),
     listeners: boolean('listeners', options.listeners ?? true),
     blackBox: blackBox(options),
+    containerWatch: boolean('containerWatch', options.containerWatch ?? true),
+    postmortem: boolean('postmortem', options.postmortem ?? blackBox(options) !== undefined),
     logger: logger(options.logger ?? processWarnings),
   };
 }
@@ -219,6 +221,8 @@ function environmentOptions(env = process.env) {
     allocationSites: fromEnvironment(env, 'HEAPWARDEN_ALLOCATION_SITES', Boolean),
     listeners: onOrOff(env, 'HEAPWARDEN_LISTENERS'),
     blackBox: blackBoxFromEnvironment(env),
+    containerWatch: onOrOff(env, 'HEAPWARDEN_CONTAINER_WATCH'),
+    postmortem: onOrOff(env, 'HEAPWARDEN_POSTMORTEM'),
   };
 }
 

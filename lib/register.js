@@ -47,7 +47,18 @@ function register() {
       say(`heapwarden: the report could not be written: ${fromNative(error).message}`);
     }
   });
-  for (const event of ['threshold', 'recovered', 'listeners', 'error']) {
+  monitor.on('postmortem', (finding) => {
+    say(`heapwarden: ${alertMessage('postmortem', finding)}`);
+    const time = (finding.endedAt ?? finding.lastSeenAt).replace(/[-:]/g, '').replace('.', '-');
+    const file = path.join(directory, `heapwarden-postmortem-${time}-${finding.pid}-${finding.threadId}.json`);
+    try {
+      native.writeFileAtomic(file, `${JSON.stringify(finding, null, 2)}\n`);
+    } catch (error) {
+      const { fromNative } = require('./errors');
+      say(`heapwarden: the postmortem could not be written: ${fromNative(error).message}`);
+    }
+  });
+  for (const event of ['threshold', 'recovered', 'listeners', 'oom-risk', 'error']) {
     monitor.on(event, (payload) => say(`heapwarden: ${alertMessage(event, payload)}`));
   }
   monitor.start();

@@ -1,13 +1,15 @@
 //! From a recording to what it says of a death.
 
+use serde::Deserialize;
+
 use super::finding::{
-    Cause, CauseKind, Certainty, Claim, DamageRecord, ExceptionRecord, Finding, Growth, GrowthKind, SCHEMA_VERSION,
+    Cause, CauseKind, Certainty, Claim, CulpritSource, DamageRecord, ExceptionRecord, Finding, Growth, GrowthKind, SCHEMA_VERSION,
 };
 use super::growth::growth;
 use super::level::Level;
 use super::series::{events, last, series};
 use crate::recorder::{End, EndKind, Ended, Exception, Incident, Recording, Words};
-use crate::report::VerdictRecord;
+use crate::report::{ReportedCulprit, VerdictRecord};
 use crate::report::figures::{bytes, spent};
 use crate::units::{Bytes, UnixMillis};
 
@@ -42,6 +44,10 @@ pub fn judge(recording: &Recording, surroundings: &Surroundings) -> Finding {
         case.add_growth(&mut evidence);
     }
     case.add_damage(&mut evidence);
+    let (culprits, culprits_from) = recorded_report(recording).map_or((Vec::new(), None), |report| {
+        let Shortened { reported_at, reason, culprits } = report;
+        (culprits, Some(CulpritSource { file: None, reported_at, reason: reason.unwrap_or_else(|| "verdict".into()) }))
+    });
     let header = &recording.header;
     Finding {
         schema_version: SCHEMA_VERSION,
@@ -66,8 +72,8 @@ pub fn judge(recording: &Recording, surroundings: &Surroundings) -> Finding {
             origin: exception.origin.clone(),
             text: exception.text.clone(),
         }),
-        culprits: Vec::new(),
-        culprits_from: None,
+        culprits,
+        culprits_from,
         summary: recording.summary.as_ref().and_then(|stored| serde_json::from_str(&stored.text).ok()),
         events: events(recording),
         series,
@@ -77,6 +83,19 @@ pub fn judge(recording: &Recording, surroundings: &Surroundings) -> Finding {
             .map(|d| DamageRecord { part: d.part.to_owned(), offset: d.offset, torn: d.torn, lost: d.lost })
             .collect(),
     }
+}
+
+/// What is kept of a report in a recording, at the least.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Shortened {
+    reported_at: Option<UnixMillis>,
+    reason: Option<String>,
+    culprits: Vec<ReportedCulprit>,
+}
+
+fn recorded_report(recording: &Recording) -> Option<Shortened> {
+    serde_json::from_str(&recording.report.as_ref()?.text).ok()
 }
 
 /// What a judgement rests on.

@@ -180,7 +180,7 @@ fn deaths() -> Vec<(&'static str, Finding)> {
         ("container-limit", container.judged()),
         ("container-limit-certain", container.judged_where(GROUP, 4)),
         ("heap-limit", limit.judged()),
-        ("native-growth", Told::new(25, [(30, 0), (4, 0), (80, 6)]).container(0, 80, 0).judged()),
+        ("native-growth", Told::new(25, [(30, 0), (4, 0), (80, 6)]).container(0, 80, 0).container(25, 200, 0).judged()),
         ("uncaught-exception", Told::healthy().exception().end(EndKind::Exit, Some(1)).judged()),
         ("fatal-error", Told::healthy().words(11, 1, 0).judged()),
         ("clean-exit", Told::healthy().end(EndKind::Exit, Some(0)).judged()),

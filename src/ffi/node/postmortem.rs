@@ -24,7 +24,7 @@ pub const POSTMORTEM_SCHEMA_VERSION: u32 = crate::postmortem::SCHEMA_VERSION;
 
 /// The promise of what the recording at `path` says, as JSON. Read off this thread.
 #[napi(catch_unwind, ts_return_type = "Promise<string>")]
-pub fn postmortem(env: &Env, path: String) -> napi::Result<Object<'_>> {
+pub fn postmortem<'env>(env: &'env Env, path: String) -> napi::Result<Object<'env>> {
     in_background(env, move || {
         let finding = examine(Path::new(&path))?;
         serde_json::to_string(&finding)
