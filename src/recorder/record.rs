@@ -5,7 +5,7 @@
 //!  | number | time   | length | kind | 0 | crc32 | 0  | payload ...
 //! ```
 //!
-//! All numbers are little-endian. The checksum is over head and payload, itself taken for 0.
+//! All numbers are little-endian. The checksum is over all of head and payload but itself.
 
 use crate::units::UnixMillis;
 
@@ -75,7 +75,7 @@ fn number(bytes: &[u8], at: usize) -> u64 {
 fn checksum(head: &[u8; HEAD], payload: &[u8]) -> u32 {
     let mut crc = flate2::Crc::new();
     crc.update(&head[..CRC_AT]);
-    crc.update(&[0; HEAD - CRC_AT]);
+    crc.update(&head[CRC_AT + 4..]);
     crc.update(payload);
     crc.sum()
 }
@@ -346,7 +346,9 @@ mod tests {
             waited_ms: 14,
         };
         let mut place = [0; super::super::layout::SLOT];
-        let record = |bytes| Found::in_place(bytes).whole().expect("whole");
+        fn record(bytes: &[u8]) -> Record<'_> {
+            Found::in_place(bytes).whole().expect("whole")
+        }
         assert_eq!(Words::decode(&record(words.encode(&mut place, 1, words::FATAL))), Some(words));
         assert_eq!(Words::decode(&record(words.encode(&mut place, 1, words::HANDLED))), None);
         for (kind, exit_code) in

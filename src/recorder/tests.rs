@@ -156,7 +156,7 @@ fn reading_stops_at_the_first_torn_record_and_says_what_is_behind_it() {
     let mut file = memory.file();
     let events = Layout::of(SMALLEST_BYTES).events;
     for torn in [4, 2] {
-        file[events.place(torn) + 40] ^= 1;
+        file[events.place(torn) + record::HEAD] ^= 1;
     }
     let recording = Recording::read(&file).expect("a recording");
     let told: Vec<u64> = recording.events.iter().map(|event| event.sequence).collect();

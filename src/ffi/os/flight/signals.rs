@@ -154,7 +154,7 @@ unsafe fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let info_ref = unsafe { &*info };
     let is_fault = info_ref.si_code > 0;
     // SAFETY: of a fault there is an address.
-    let address = if is_fault { unsafe { info_ref.si_addr() } as usize } else { 0 };
+    let address = if is_fault { (unsafe { info_ref.si_addr() }) as usize } else { 0 };
     if signal == libc::SIGBUS && is_fault && replace(address) {
         return;
     }
