@@ -54,8 +54,45 @@ export interface MonitorOptions {
   allocationSites?: boolean | (AllocationProfileOptions & { files?: boolean });
   /** Whether listeners, timers and handles are counted, too, as a {@link ListenerAuditor} does. Default: true. */
   listeners?: boolean;
+  /**
+   * What is done when the heap comes to its limit: the limit is raised, the heap looked at, a LeakReport written into `directory` by native code,
+   * and `oom-risk` emitted. Default: true. See docs/heap-limit.md.
+   */
+  heapLimit?: boolean | HeapLimitOptions;
   /** Told of what nobody listens to. Default: `process.emitWarning` with a code. */
   logger?: Logger;
+}
+
+/** What is done at the heap's limit. */
+export interface HeapLimitOptions {
+  /**
+   * By how much the limit is raised, so that the process can be drained, from 1. Default: a tenth of the limit, 16 at least and 256 at most, and
+   * no more than a quarter of the memory that the process can still take.
+   */
+  slackMB?: number;
+  /**
+   * Whether the snapshot is kept as a file in `directory`, within `maxFiles` and `maxBytes`. Default: false. Without the bridge to V8 this
+   * has Node write one: `v8.setHeapSnapshotNearHeapLimit(1)`.
+   */
+  snapshot?: boolean;
+  /** How many times in the life of the thread, from 1 to 100; each raises the limit by the slack. Default: 1. */
+  captures?: number;
+  /** How long a process that dies waits for a report that a clone is still writing. Default: 20 000; two minutes at least for process 1. */
+  waitMs?: number;
+}
+
+/** A limit that was reached: the process may end soon. */
+export interface OomRisk {
+  /** Whose limit: V8's. */
+  kind: 'heap';
+  reason: 'heap-limit';
+  /** ISO 8601. */
+  at: string;
+  usedBytes: number;
+  limitBytes: number;
+  raisedToBytes: number;
+  /** Where the LeakReport is, or will be: `heap-limit` tells when. */
+  report: string;
 }
 
 /** The part of a logger that is used; pino, bunyan and `console` have it. */
@@ -274,6 +311,8 @@ export interface AllocationSite extends AllocationFrame {
 /** What is told of a leak. */
 export interface LeakReport {
   schemaVersion: 1;
+  /** `verdict`: a leak was proven. `heap-limit`: the heap came to its limit, whatever the verdict was. */
+  reason: 'verdict' | 'heap-limit';
   /** ISO 8601. */
   reportedAt: string;
   pid: number;
@@ -281,6 +320,8 @@ export interface LeakReport {
   /** `process.version`. */
   node: string;
   verdict: Verdict;
+  /** There if `reason` is `heap-limit`. */
+  heapLimit?: { usedBytes: number; limitBytes: number; raisedToBytes: number };
   /** Largest first, but for what a second look decided (`evidence.confirmation`); empty where no graph could be taken. */
   culprits: Culprit[];
   /** Classes that grew most, twenty at most. */
@@ -383,6 +424,10 @@ export interface MonitorEvents {
   suspect: [verdict: Verdict];
   leak: [report: LeakReport];
   threshold: [crossing: ThresholdCrossing];
+  /** The heap is at its limit, which was raised a little: the time to stop taking work. The report follows with `heap-limit`. */
+  'oom-risk': [risk: OomRisk];
+  /** What the heap held at its limit, and the file that the report is in. */
+  'heap-limit': [report: LeakReport, file: string];
   recovered: [from: { from: 'leak' | 'threshold' }];
   /** Listeners, timers or handles that only ever become more, or Node's own warning that an emitter has many. */
   listeners: [growth: ListenerGrowth];

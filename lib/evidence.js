@@ -68,6 +68,8 @@ class Evidence {
   #lastLook;
   /** Counts the releases, so that a baseline that was under way at one is not kept. */
   #released = 0;
+  /** Told of the capture that growth is measured from, with its rung; and, with nothing, that there is none any more. */
+  onBaseline = () => {};
 
   /** `roomFor(way)` says whether there is memory for a way to look at the heap: see `room` in `clone.js`. */
   constructor({ evidence, directory, maxFiles, maxBytes, intervalMs = 30_000 }, roomFor = room) {
@@ -117,6 +119,7 @@ class Evidence {
     this.#baseline = { taken: looked.capture, at, mode: looked.mode, pauseMs: looked.pauseMs };
     this.#census = { constructors: JSON.stringify(looked.constructors), at };
     this.#ladder.begin('graph', at, why, looked);
+    this.onBaseline(looked.capture, this.#ladder.baseline);
   }
 
   /** Has a snapshot taken in a clone, or inline where that may be. */
@@ -182,6 +185,7 @@ class Evidence {
     this.#census = undefined;
     this.#lastLook = undefined;
     this.#ladder.clear();
+    this.onBaseline();
     this.#looking?.aborter.abort();
   }
 
@@ -208,8 +212,9 @@ class Evidence {
     }
     const census = refused ? await this.#counted(refused) : undefined;
     const sure = refused ? undefined : await this.#confirmed(verdict, { baseline, found, released }, onError);
-    return this.#described({
+    return this.describe({
       schemaVersion: native.LEAK_REPORT_SCHEMA_VERSION,
+      reason: 'verdict',
       reportedAt: new Date().toISOString(),
       pid: process.pid,
       threadId,
@@ -239,7 +244,7 @@ class Evidence {
   }
 
   /** The report with what only files can tell: where places are in the sources, whose they are, and what is known of the leaks. */
-  async #described(report) {
+  async describe(report) {
     const packages = new Packages();
     await withPositions(report, packages);
     await withDeclarations(report.culprits);

@@ -9,6 +9,7 @@ const { bridge } = require('./bridge');
 const { Evidence } = require('./evidence');
 const { translated, translatedAsync } = require('./errors');
 const { observeGc } = require('./gc-observer');
+const { AtLimit } = require('./heap-limit');
 const { ListenerAuditor } = require('./listeners');
 const { warn } = require('./logger');
 const { alertDetails, alertMessage } = require('./messages');
@@ -33,6 +34,7 @@ class MemoryMonitor extends EventEmitter {
   #native;
   #options;
   #evidence;
+  #atLimit;
   #suspicion;
   #sites;
   #auditor;
@@ -55,6 +57,8 @@ class MemoryMonitor extends EventEmitter {
       () => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
     this.#wantsCpu = this.#native.wantsCpu;
     this.#evidence = new Evidence(this.#options);
+    this.#evidence.onBaseline = (capture, rung) => this.#native.keepBaseline(capture, rung && JSON.stringify(rung));
+    this.#atLimit = new AtLimit(this.#options, (...told) => this.#tellLater(...told), (report) => this.#evidence.describe(report));
     this.#sites = new SuspectSites(this.#options);
     this.#suspicion = new Suspicion(this.#native, this.#evidence, (error) => this.#tellLater('error', error));
     const locate = this.#options.evidence === 'none' ? 'none' : 'auto';
@@ -68,7 +72,7 @@ class MemoryMonitor extends EventEmitter {
     if (this.#running) return this;
     const native = this.#native;
     this.#refresh();
-    translated(() => native.start(() => this.#onWake()));
+    translated(() => native.start(() => this.#onWake(), this.#atLimit.begin()));
     this.#running = true;
     requests.start();
     try {
@@ -135,6 +139,7 @@ class MemoryMonitor extends EventEmitter {
 
   #onWake() {
     if (!this.#running) return;
+    this.#atLimit.poll(this.#native);
     if (this.#native.takeRefreshWanted()) this.#refresh();
     this.#deliver();
   }
@@ -225,14 +230,14 @@ class MemoryMonitor extends EventEmitter {
   }
 
   /** From a promise: a listener that throws is then an uncaught exception, as with any emitter, not a rejection. */
-  #tellLater(event, payload) {
-    nextTick(() => this.#tell(event, payload));
+  #tellLater(event, ...payload) {
+    nextTick(() => this.#tell(event, ...payload));
   }
 
   /** Emits the event; where nobody listens, the logger is told instead. */
-  #tell(event, payload) {
+  #tell(event, payload, ...more) {
     if (this.listenerCount(event) > 0) {
-      this.emit(event, payload);
+      this.emit(event, payload, ...more);
       return;
     }
     const { logger } = this.#options;

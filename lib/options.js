@@ -19,6 +19,9 @@ const MOST_BYTES = 10 * 2 ** 30;
 const SAMPLING_INTERVAL_BYTES = 201_608;
 const SAMPLING_MS = 600_000;
 
+/** How long a process that dies waits for a report that is being written. */
+const CRASH_WAIT_MS = 20_000;
+
 const DAY_MS = 86_400_000;
 const EVIDENCE = ['auto', 'summary', 'snapshot', 'none'];
 
@@ -35,7 +38,26 @@ function monitorOptions(options = {}) {
     ...budget(options),
     allocationSites: allocationSites(options.allocationSites, options.evidence === 'snapshot'),
     listeners: boolean('listeners', options.listeners ?? true),
+    heapLimit: heapLimit(options.heapLimit),
     logger: logger(options.logger ?? processWarnings),
+  };
+}
+
+/** What is done at the heap's limit; nothing where nothing is. See docs/heap-limit.md. */
+function heapLimit(value = true) {
+  if (value === false) return undefined;
+  if (value !== true && (value === null || typeof value !== 'object' || Array.isArray(value))) {
+    throw invalidArg('heapLimit', 'true, false or an object', value);
+  }
+  const { slackMB, snapshot = false, captures = 1, waitMs = CRASH_WAIT_MS } = value;
+  if (slackMB !== undefined && !(typeof slackMB === 'number' && slackMB >= 1 && slackMB <= 65_536)) {
+    throw invalidArg('heapLimit.slackMB', 'a number from 1 to 65536', slackMB);
+  }
+  return {
+    slackMB,
+    snapshot: boolean('heapLimit.snapshot', snapshot),
+    captures: whole('heapLimit.captures', captures, 1, 100),
+    waitMs: whole('heapLimit.waitMs', waitMs, 0, 600_000),
   };
 }
 
@@ -203,7 +225,18 @@ function environmentOptions(env = process.env) {
     maxBytes: fromEnvironment(env, 'HEAPWARDEN_MAX_BYTES', Number),
     allocationSites: fromEnvironment(env, 'HEAPWARDEN_ALLOCATION_SITES', Boolean),
     listeners: onOrOff(env, 'HEAPWARDEN_LISTENERS'),
+    heapLimit: heapLimitFromEnvironment(env),
   };
+}
+
+function heapLimitFromEnvironment(env) {
+  const given = {
+    slackMB: fromEnvironment(env, 'HEAPWARDEN_HEAP_LIMIT_SLACK_MB', Number),
+    snapshot: fromEnvironment(env, 'HEAPWARDEN_HEAP_LIMIT_SNAPSHOT', Boolean),
+    captures: fromEnvironment(env, 'HEAPWARDEN_HEAP_LIMIT_CAPTURES', Number),
+    waitMs: fromEnvironment(env, 'HEAPWARDEN_CRASH_WAIT_MS', Number),
+  };
+  return (onOrOff(env, 'HEAPWARDEN_HEAP_LIMIT') ?? true) && given;
 }
 
 /** The signal that has a snapshot written, and how it is compressed, as HEAPWARDEN_* sets them. */

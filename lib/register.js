@@ -47,7 +47,11 @@ function register() {
       say(`heapwarden: the report could not be written: ${fromNative(error).message}`);
     }
   });
-  for (const event of ['threshold', 'recovered', 'listeners', 'error']) {
+  monitor.on('heap-limit', (report, file) => {
+    say(native.renderLeakReport(JSON.stringify(report)));
+    say(`heapwarden: report written to ${file}`);
+  });
+  for (const event of ['threshold', 'recovered', 'listeners', 'oom-risk', 'error']) {
     monitor.on(event, (payload) => say(`heapwarden: ${alertMessage(event, payload)}`));
   }
   monitor.start();

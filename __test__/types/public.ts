@@ -54,13 +54,24 @@ monitor.on('suspect', (suspicion: Verdict) => {
   const captures: number = suspicion.evidence.confirmedBy.captures;
   return [by?.holder, captures];
 });
+monitor.on('oom-risk', ({ kind, usedBytes, limitBytes, raisedToBytes, at, report }) => {
+  const slack: number = raisedToBytes - limitBytes;
+  return [kind === 'heap', usedBytes, slack, at, report];
+});
+monitor.on('heap-limit', (report, file) => {
+  const limit: number | undefined = report.heapLimit?.limitBytes;
+  return [report.reason === 'heap-limit', limit, file.length];
+});
+const atLimit: MonitorOptions[] = [{ heapLimit: false }, { heapLimit: { slackMB: 32, snapshot: true, captures: 1, waitMs: 20_000 } }];
+// @ts-expect-error: a number of megabytes
+const noSlack: MonitorOptions = { heapLimit: { slackMB: '32' } };
 monitor.on('threshold', (crossing: ThresholdCrossing) => crossing.metric === 'rss');
 monitor.on('recovered', ({ from }) => from === 'leak');
 monitor.on('error', (error) => error.message);
 monitor.on('listeners', (growth) => growth.growthPerHour);
 // @ts-expect-error: a LeakReport has no such field
 monitor.on('leak', (report) => report.nothing);
-const names: (keyof MonitorEvents)[] = ['sample', 'suspect', 'leak', 'threshold', 'recovered', 'listeners', 'error'];
+const names: (keyof MonitorEvents)[] = ['sample', 'suspect', 'leak', 'oom-risk', 'heap-limit', 'threshold', 'recovered', 'listeners', 'error'];
 
 const sample: Sample = monitor.sample();
 const samples: Sample[] = monitor.report();

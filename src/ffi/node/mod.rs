@@ -9,6 +9,7 @@ mod bridge;
 mod capture;
 mod clone;
 mod counts;
+mod heap_limit;
 mod inlet;
 mod job;
 mod monitor;
