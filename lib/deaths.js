@@ -103,26 +103,25 @@ async function tellDeaths(directory, tell) {
   for (const name of recordingsAmong(names).slice(0, MOST_NOTICED)) {
     if (there.has(toldName(name))) continue;
     const file = path.join(directory, name);
-    const finding = await found(file, names, bytes);
-    bytes -= finding?.bytes ?? 0;
+    const length = await lengthOf(file);
+    if (length === undefined || length > bytes) continue;
+    bytes -= length;
+    // Nobody has asked: a recording that is none, or is gone meanwhile, is nobody's trouble at a start.
+    const finding = await examine(file, names).catch(() => undefined);
     if (!finding || finding.cause.kind === 'running' || !await claimed(path.join(directory, toldName(name)))) continue;
-    if (!finding.isBad) continue;
-    const { bytes: _bytes, isBad: _isBad, ...rest } = finding;
-    tell(rest);
+    if (!isBad(finding)) continue;
+    tell(finding);
     told += 1;
   }
   return told;
 }
 
-/** The finding, with its file's length; nothing where it cannot be read or is too long. */
-async function found(file, names, most) {
+/** How long a regular file is; nothing for what is none. */
+async function lengthOf(file) {
   try {
     const stat = await fs.promises.lstat(file);
-    if (!stat.isFile() || stat.size > most) return undefined;
-    const finding = await examine(file, names);
-    return { ...finding, isBad: isBad(finding), bytes: stat.size };
+    return stat.isFile() ? stat.size : undefined;
   } catch {
-    // Nobody has asked: a recording that is none, or is gone, is nobody's trouble at a start.
     return undefined;
   }
 }

@@ -71,6 +71,8 @@ class Evidence {
   #onLook;
   /** Counts the releases, so that a baseline that was under way at one is not kept. */
   #released = 0;
+  /** Told of the capture that growth is measured from, with its rung; and, with nothing, that there is none any more. */
+  onBaseline = () => {};
 
   /** `roomFor(way)` says whether there is memory for a way to look at the heap: see `room` in `clone.js`; `onLook(when, looked)` is told of each. */
   constructor({ evidence, directory, maxFiles, maxBytes, intervalMs = 30_000 }, roomFor = room, onLook = () => {}) {
@@ -121,6 +123,7 @@ class Evidence {
     this.#baseline = { taken: looked.capture, at, mode: looked.mode, pauseMs: looked.pauseMs };
     this.#census = { constructors: JSON.stringify(looked.constructors), at };
     this.#ladder.begin('graph', at, why, looked);
+    this.onBaseline(looked.capture, this.#ladder.baseline);
   }
 
   /** Has a snapshot taken in a clone, or inline where that may be. */
@@ -188,6 +191,7 @@ class Evidence {
     this.#census = undefined;
     this.#lastLook = undefined;
     this.#ladder.clear();
+    this.onBaseline();
     this.#looking?.aborter.abort();
   }
 
@@ -220,13 +224,15 @@ class Evidence {
     }
     const census = refused ? await this.#counted(refused) : undefined;
     const sure = refused || container ? undefined : await this.#confirmed(verdict, { baseline, found, released }, onError);
-    return this.#described({
+    return this.describe({
       schemaVersion: native.LEAK_REPORT_SCHEMA_VERSION,
+      reason: container ? 'container-limit' : 'verdict',
       reportedAt: new Date().toISOString(),
       pid: process.pid,
       threadId,
       node: process.version,
       verdict,
+      ...(container && { containerLimit: container }),
       // A copy: the look may be told of once more.
       culprits: structuredClone(sure?.culprits ?? found.growth?.culprits ?? []),
       constructors: structuredClone(found.growth?.constructors.slice(0, MOST_COUNTED) ?? []),
@@ -251,7 +257,7 @@ class Evidence {
   }
 
   /** The report with what only files can tell: where places are in the sources, whose they are, and what is known of the leaks. */
-  async #described(report) {
+  async describe(report) {
     const packages = new Packages();
     await withPositions(report, packages);
     await withDeclarations(report.culprits);

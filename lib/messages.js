@@ -11,8 +11,9 @@ function alertMessage(event, payload) {
     case 'threshold':
       return `Memory threshold crossed: ${payload.metric} is ${mb(payload.valueBytes)} MB, the threshold ${mb(payload.thresholdBytes)} MB`;
     case 'listeners': return listenersLine(payload);
-    case 'oom-risk': return containerLine(payload);
-    case 'container-limit': return `The container came to its limit: ${leakLine(payload)}`;
+    case 'oom-risk': return payload.kind === 'container' ? containerLine(payload) : riskLine(payload);
+    case 'heap-limit': return `The heap came to its limit: ${culpritLine(payload)}`;
+    case 'container-limit': return `The container came to its limit: ${culpritLine(payload)}`;
     case 'postmortem': return deathLine(payload);
     case 'recovered': return `Recovered from: ${payload.from}`;
     default: return payload?.message ?? event;
@@ -21,17 +22,26 @@ function alertMessage(event, payload) {
 
 /** The fields, with a code for each kind of event. */
 function alertDetails(event, payload) {
-  const code = `HEAPWARDEN_${event.toUpperCase()}`;
+  const code = `HEAPWARDEN_${event.toUpperCase().replaceAll('-', '_')}`;
   return event === 'error' ? { code, err: payload } : { code, [event]: payload };
 }
 
-function leakLine({ verdict, culprits: [first], evidence }) {
-  const rate = `${mb(verdict.growthBytesPerSecond * 60)} MB/min`;
+function leakLine({ verdict, ...report }) {
+  return `Memory leak (${verdict.kind}): growing by ${mb(verdict.growthBytesPerSecond * 60)} MB/min. ${culpritLine(report)}`;
+}
+
+function riskLine({ usedBytes, limitBytes, raisedToBytes }) {
+  return `The heap is at its limit: ${mb(usedBytes)} MB in use, ${mb(limitBytes)} MB allowed; raised to ${mb(raisedToBytes)} MB, so that this ` +
+    'process can be drained';
+}
+
+/** Who is to blame, in a sentence. */
+function culpritLine({ culprits: [first], evidence }) {
   const where = first?.location ? ` (${first.location.file}:${first.location.line})` : '';
-  const what = first
-    ? `${first.constructorName}, ${first.countDelta} more objects, held by ${first.retainerPath[0]?.name ?? 'a root'}${where}`
+  const more = evidence.baselineAt ? 'more ' : '';
+  return first
+    ? `${first.constructorName}, ${first.countDelta} ${more}objects, held by ${first.retainerPath[0]?.name ?? 'a root'}${where}`
     : `no culprit named: ${evidence.reason ?? 'nothing stood out'}`;
-  return `Memory leak (${verdict.kind}): growing by ${rate}. ${what}`;
 }
 
 /** Why the container is thought to be in danger. */

@@ -11,6 +11,7 @@ const { bridge } = require('./bridge');
 const { Evidence } = require('./evidence');
 const { fromJson, translated, translatedAsync } = require('./errors');
 const { observeGc } = require('./gc-observer');
+const { AtLimit } = require('./heap-limit');
 const { ListenerAuditor } = require('./listeners');
 const { warn } = require('./logger');
 const { alertDetails, alertMessage } = require('./messages');
@@ -39,6 +40,7 @@ class MemoryMonitor extends EventEmitter {
   #native;
   #options;
   #evidence;
+  #atLimit;
   #suspicion;
   #sites;
   #auditor;
@@ -63,6 +65,8 @@ class MemoryMonitor extends EventEmitter {
       () => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
     this.#wantsCpu = this.#native.wantsCpu;
     this.#evidence = new Evidence(this.#options, undefined, (when, looked) => recordLook(this.#native, when, looked));
+    this.#evidence.onBaseline = (capture, rung) => this.#native.keepBaseline(capture, rung && JSON.stringify(rung));
+    this.#atLimit = new AtLimit(this.#options, (...told) => this.#tellLater(...told), (report) => this.#evidence.describe(report));
     this.#sites = new SuspectSites(this.#options);
     this.#suspicion = new Suspicion(this.#native, this.#evidence, (error) => this.#tellLater('error', error));
     const locate = this.#options.evidence === 'none' ? 'none' : 'auto';
@@ -78,7 +82,7 @@ class MemoryMonitor extends EventEmitter {
     if (this.#running) return this;
     const native = this.#native;
     this.#refresh();
-    const problem = translated(() => native.start(() => this.#onWake(), place(this.#options)));
+    const problem = translated(() => native.start(() => this.#onWake(), place(this.#options), this.#atLimit.begin()));
     this.#running = true;
     if (problem) this.#tellLater('error', fromJson(JSON.parse(problem)));
     else if (this.#options.blackBox) watch(native);
@@ -166,6 +170,7 @@ class MemoryMonitor extends EventEmitter {
 
   #onWake() {
     if (!this.#running) return;
+    this.#atLimit.poll(this.#native);
     if (this.#native.takeRefreshWanted()) this.#refresh();
     this.#deliver();
   }
@@ -276,14 +281,14 @@ class MemoryMonitor extends EventEmitter {
   }
 
   /** From a promise: a listener that throws is then an uncaught exception, as with any emitter, not a rejection. */
-  #tellLater(event, payload) {
-    nextTick(() => this.#tell(event, payload));
+  #tellLater(event, ...payload) {
+    nextTick(() => this.#tell(event, ...payload));
   }
 
   /** Emits the event; where nobody listens, the logger is told instead. */
-  #tell(event, payload) {
+  #tell(event, payload, ...more) {
     if (this.listenerCount(event) > 0) {
-      this.emit(event, payload);
+      this.emit(event, payload, ...more);
       return;
     }
     const { logger } = this.#options;

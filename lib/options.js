@@ -22,6 +22,9 @@ const SAMPLING_MS = 600_000;
 /** Recordings in a folder: see `docs/black-box.md`. */
 const MOST_RECORDINGS = 10;
 
+/** How long a process that dies waits for a report that is being written. */
+const CRASH_WAIT_MS = 20_000;
+
 const DAY_MS = 86_400_000;
 const EVIDENCE = ['auto', 'summary', 'snapshot', 'none'];
 
@@ -41,6 +44,7 @@ function monitorOptions(options = {}) {
     blackBox: blackBox(options),
     containerWatch: boolean('containerWatch', options.containerWatch ?? true),
     postmortem: boolean('postmortem', options.postmortem ?? blackBox(options) !== undefined),
+    heapLimit: heapLimit(options.heapLimit),
     logger: logger(options.logger ?? processWarnings),
   };
 }
@@ -54,6 +58,24 @@ function blackBox({ blackBox: value, directory: place }) {
   }
   const { bytes, files = MOST_RECORDINGS } = wanted === true ? {} : wanted;
   return { bytes: number('blackBox.bytes', bytes), files: whole('blackBox.files', files, 1, 100_000) };
+}
+
+/** What is done at the heap's limit; nothing where nothing is. See docs/heap-limit.md. */
+function heapLimit(value = true) {
+  if (value === false) return undefined;
+  if (value !== true && (value === null || typeof value !== 'object' || Array.isArray(value))) {
+    throw invalidArg('heapLimit', 'true, false or an object', value);
+  }
+  const { slackMB, snapshot = false, captures = 1, waitMs = CRASH_WAIT_MS } = value;
+  if (slackMB !== undefined && !(typeof slackMB === 'number' && slackMB >= 1 && slackMB <= 65_536)) {
+    throw invalidArg('heapLimit.slackMB', 'a number from 1 to 65536', slackMB);
+  }
+  return {
+    slackMB,
+    snapshot: boolean('heapLimit.snapshot', snapshot),
+    captures: whole('heapLimit.captures', captures, 1, 100),
+    waitMs: whole('heapLimit.waitMs', waitMs, 0, 600_000),
+  };
 }
 
 /** How a suspicion's allocations are sampled; nothing where they are not. */
@@ -223,6 +245,7 @@ function environmentOptions(env = process.env) {
     blackBox: blackBoxFromEnvironment(env),
     containerWatch: onOrOff(env, 'HEAPWARDEN_CONTAINER_WATCH'),
     postmortem: onOrOff(env, 'HEAPWARDEN_POSTMORTEM'),
+    heapLimit: heapLimitFromEnvironment(env),
   };
 }
 
@@ -232,6 +255,16 @@ function blackBoxFromEnvironment(env) {
   const files = fromEnvironment(env, 'HEAPWARDEN_BLACK_BOX_FILES', Number);
   const on = onOrOff(env, 'HEAPWARDEN_BLACK_BOX') ?? process.platform === 'linux';
   return on && { ...(bytes !== undefined && { bytes }), ...(files !== undefined && { files }) };
+}
+
+function heapLimitFromEnvironment(env) {
+  const given = {
+    slackMB: fromEnvironment(env, 'HEAPWARDEN_HEAP_LIMIT_SLACK_MB', Number),
+    snapshot: fromEnvironment(env, 'HEAPWARDEN_HEAP_LIMIT_SNAPSHOT', Boolean),
+    captures: fromEnvironment(env, 'HEAPWARDEN_HEAP_LIMIT_CAPTURES', Number),
+    waitMs: fromEnvironment(env, 'HEAPWARDEN_CRASH_WAIT_MS', Number),
+  };
+  return (onOrOff(env, 'HEAPWARDEN_HEAP_LIMIT') ?? true) && given;
 }
 
 /** The signal that has a snapshot written, and how it is compressed, as HEAPWARDEN_* sets them. */

@@ -54,13 +54,31 @@ monitor.on('suspect', (suspicion: Verdict) => {
   const captures: number = suspicion.evidence.confirmedBy.captures;
   return [by?.holder, captures];
 });
+monitor.on('oom-risk', (risk) => {
+  if (risk.kind === 'container') return [risk.reclaimableBytes, risk.reason === 'pace'];
+  const slack: number = risk.raisedToBytes - risk.limitBytes;
+  return [risk.usedBytes, slack, risk.at, risk.report];
+});
+monitor.on('container-limit', (report) => report.containerLimit?.usedBytes);
+monitor.on('postmortem', ({ cause, evidence, culpritsFrom }) => {
+  const code: number | null = cause.exitCode;
+  return [cause.kind === 'container-limit', code, evidence[0]?.certainty === 'inferred', culpritsFrom?.file];
+});
+const watched: MonitorOptions = { containerWatch: false, postmortem: true };
+monitor.on('heap-limit', (report, file) => {
+  const limit: number | undefined = report.heapLimit?.limitBytes;
+  return [report.reason === 'heap-limit', limit, file.length];
+});
+const atLimit: MonitorOptions[] = [{ heapLimit: false }, { heapLimit: { slackMB: 32, snapshot: true, captures: 1, waitMs: 20_000 } }];
+// @ts-expect-error: a number of megabytes
+const noSlack: MonitorOptions = { heapLimit: { slackMB: '32' } };
 monitor.on('threshold', (crossing: ThresholdCrossing) => crossing.metric === 'rss');
 monitor.on('recovered', ({ from }) => from === 'leak');
 monitor.on('error', (error) => error.message);
 monitor.on('listeners', (growth) => growth.growthPerHour);
 // @ts-expect-error: a LeakReport has no such field
 monitor.on('leak', (report) => report.nothing);
-const names: (keyof MonitorEvents)[] = ['sample', 'suspect', 'leak', 'threshold', 'recovered', 'listeners', 'error'];
+const names: (keyof MonitorEvents)[] = ['sample', 'suspect', 'leak', 'oom-risk', 'heap-limit', 'container-limit', 'postmortem', 'threshold', 'recovered', 'listeners', 'error'];
 
 const sample: Sample = monitor.sample();
 const samples: Sample[] = monitor.report();

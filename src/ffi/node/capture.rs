@@ -28,9 +28,10 @@ use crate::units::{Bytes, UnixMillis};
 use crate::verdict::Look;
 #[cfg(target_os = "linux")]
 pub(super) use cloned::times_seen;
-use product::{Product, Slot, Slots, analyse, internal};
-pub use storage::is_alive;
+pub(super) use product::internal;
+use product::{Product, Slot, Slots, analyse};
 use storage::{Shelf, named};
+pub use storage::{free, is_alive};
 
 /// Chunks between V8 and the consumer: V8 writes slower than they are used, so they hardly ever wait.
 const QUEUE: usize = 16;
@@ -305,6 +306,7 @@ impl NativeCapture {
             memory: Bytes(options.memory_bytes as u64),
             patience: duration(options.patience_ms),
             insist: options.insist,
+            outlives: false,
         };
         let made = attempt(bridge.address(), &task.keep(), &limits, |out| task.run(functions, isolate, out))?;
         let Attempt::Made(watch, pause) = made else {
@@ -338,7 +340,7 @@ impl Drop for NativeCapture {
 
 impl NativeCapture {
     /// The baseline that this capture took, once it is finished.
-    fn taken(&self) -> Option<Arc<Baseline>> {
+    pub(super) fn taken(&self) -> Option<Arc<Baseline>> {
         self.baseline.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -390,17 +392,24 @@ impl NativeCapture {
 }
 
 /// What walks over the heap, and over which.
-fn walk_functions() -> Option<(&'static v8::WalkFunctions, v8::Isolate)> {
+pub(super) fn walk_functions() -> Option<(&'static v8::WalkFunctions, v8::Isolate)> {
     let bridge = v8::bridge().ok()?;
     Some((bridge.walk.as_ref()?, bridge.current_isolate()?))
 }
 
 /// The census of this thread's heap.
 fn walked(walk: &v8::WalkFunctions, isolate: v8::Isolate, env: &Env) -> Result<String> {
+    product::census(counts(walk, isolate, env)?)
+}
+
+/// Objects by constructor, in no order.
+pub(super) fn counts(
+    walk: &v8::WalkFunctions,
+    isolate: v8::Isolate,
+    env: &Env,
+) -> Result<Vec<(String, u64)>> {
     let mut text = |string: v8::Local| text_of(env, string);
-    let counts = v8::count_objects(walk, isolate, &mut text)
-        .ok_or_else(|| internal("the walk over the heap failed"))?;
-    product::census(counts)
+    v8::count_objects(walk, isolate, &mut text).ok_or_else(|| internal("the walk over the heap failed"))
 }
 
 /// The text of a V8 string. Node-API's values are V8's locals, and its function for text is the same in all versions, which V8's are not.

@@ -11,6 +11,7 @@ mod clone;
 mod container;
 mod counts;
 mod flight;
+mod heap_limit;
 mod inlet;
 mod job;
 mod monitor;

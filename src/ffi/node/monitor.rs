@@ -6,7 +6,7 @@ use std::ffi::c_void;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use napi::bindgen_prelude::{Env, Function, Object};
@@ -19,6 +19,7 @@ use super::background::in_background;
 use super::capture::NativeCapture;
 use super::container::{ContainerRisk, ContainerWatch};
 use super::flight::{BlackBox, RunningFlight};
+use super::heap_limit::{HeapLimit, HeapLimitOptions, Kept, Shared};
 use super::{error_json, to_json, to_napi};
 use crate::alert::Alert;
 use crate::config::MonitorConfig;
@@ -31,10 +32,12 @@ use crate::recording::lines::{self, FORMAT, Header, Millis, VERSION};
 use crate::report::{AtomicFile, SampleRecord, VerdictRecord};
 use crate::sample::{Channel, Clock, GcKind, HeapFigures, Probe, ProcessSource, Ticker};
 use crate::units::{Bytes, Micros, UnixMillis};
-use crate::verdict::{Answer, ConfirmedBy};
+use crate::verdict::{Answer, ConfirmedBy, Verdict};
 
 /// Longest time that a tick waits for the JavaScript thread to publish fresh figures.
 const ANSWER: Duration = Duration::from_millis(100);
+/// How many times, a millisecond apart, the verdict is asked for where another thread holds it: for a sample it does for microseconds.
+const VERDICT_ATTEMPTS: u32 = 50;
 /// Events kept for a JavaScript thread that does not come to fetch them; the oldest sample goes first.
 const OUTBOX: usize = 256;
 
@@ -106,6 +109,22 @@ impl Core {
         }
     }
 
+    /// What the detector last said, wherever the caller is: a callback of V8's must not wait for a lock for long.
+    fn last_verdict(&self) -> VerdictRecord {
+        for _ in 0..VERDICT_ATTEMPTS {
+            let state = match self.state.try_lock() {
+                Ok(state) => state,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
+            };
+            return VerdictRecord::new(state.monitor.verdict(), state.monitor.confirmed_by());
+        }
+        VerdictRecord::new(&Verdict::default(), None)
+    }
+
     /// Takes one sample and puts what follows from it into the outbox.
     fn observe(&self) {
         let mut state = self.lock();
@@ -150,6 +169,7 @@ struct Running {
     /// Held so that dropping `Running` releases it after the clock's thread, the only caller, is gone.
     _wake: Arc<Wake>,
     _hooks: Option<GcHooks>,
+    _limit: Option<HeapLimit>,
 }
 
 type Slot = Rc<RefCell<Option<Running>>>;
@@ -179,6 +199,7 @@ pub struct NativeMonitor {
     config: MonitorConfig,
     use_bridge: bool,
     rss_source: &'static str,
+    at_limit: Arc<Shared>,
     slot: Slot,
     pub(super) watches_container: Cell<bool>,
 }
@@ -207,8 +228,8 @@ impl NativeMonitor {
             refresh_wanted: AtomicBool::new(false),
             state: Mutex::new(state),
         });
-        let watches_container = Cell::new(false);
-        Ok(Self { core, config, use_bridge, rss_source, slot: Slot::default(), watches_container })
+        let (at_limit, slot, watches_container) = (Arc::default(), Slot::default(), Cell::new(false));
+        Ok(Self { core, config, use_bridge, rss_source, at_limit, slot, watches_container })
     }
 
     /// Where resident set sizes come from: `procfs` or `node`.
@@ -224,7 +245,8 @@ impl NativeMonitor {
     }
 
     /// Sets the hooks and starts the clock. `on_wake` is called on the JavaScript thread when figures are wanted
-    /// (`refresh`) or events wait (`takeEvents`). Does nothing where it runs already.
+    /// (`refresh`) or events wait (`takeEvents`, `takeAtLimit`). With `at_limit` the heap's limit is watched, through the bridge and where
+    /// nobody else in this thread does. Does nothing where it runs already.
     ///
     /// `black_box` says where its life is recorded, if it is. What keeps that from being done is given as JSON: the monitor runs without.
     #[napi(catch_unwind)]
@@ -233,6 +255,7 @@ impl NativeMonitor {
         env: Env,
         on_wake: Function<'_, (), ()>,
         black_box: Option<BlackBox>,
+        at_limit: Option<HeapLimitOptions>,
     ) -> napi::Result<Option<String>> {
         if self.slot.borrow().is_some() {
             return Ok(None);
@@ -251,6 +274,19 @@ impl NativeMonitor {
             Some(Ok(flight)) => (Some(flight), None),
             None => (None, None),
         };
+        self.at_limit.woken_by(&wake);
+        self.at_limit.recorded_by(self.core.recorder());
+        let limit = isolate.zip(at_limit).and_then(|((_, isolate), options)| {
+            let core = Arc::clone(&self.core);
+            HeapLimit::watch(
+                isolate,
+                env.raw(),
+                options,
+                &self.at_limit,
+                Box::new(move || core.last_verdict()),
+            )
+        });
+
         let core = Arc::clone(&self.core);
         let caller = Arc::clone(&wake);
         let answer = ANSWER.min(self.config.interval / 2);
@@ -264,7 +300,7 @@ impl NativeMonitor {
         let watches = self.watches_container.get();
         let container = watches.then(|| ContainerWatch::begin(&self.core, &wake)).flatten();
         *self.slot.borrow_mut() =
-            Some(Running { clock, _container: container, flight, _wake: wake, _hooks: hooks });
+            Some(Running { clock, _container: container, flight, _wake: wake, _hooks: hooks, _limit: limit });
 
         let slot = Rc::into_raw(Rc::clone(&self.slot)).cast_mut().cast::<c_void>();
         // SAFETY: `env` is the environment of this call. `slot` stays valid until the hook runs or `stop` takes it back.
@@ -382,6 +418,22 @@ impl NativeMonitor {
     pub fn take_events(&self) -> napi::Result<String> {
         let events: Vec<Event> = self.core.lock().outbox.drain(..).collect();
         to_json(&events)
+    }
+
+    /// What happened at the heap's limit since the last call, oldest first: a JSON array.
+    #[napi(catch_unwind)]
+    pub fn take_at_limit(&self) -> napi::Result<Option<String>> {
+        let told = self.at_limit.take();
+        if told.is_empty() { Ok(None) } else { to_json(&told).map(Some) }
+    }
+
+    /// Has growth at the heap's limit measured from this capture's baseline, `rung` being its place on the ladder, as JSON; nothing for not
+    /// at all.
+    #[napi(catch_unwind)]
+    pub fn keep_baseline(&self, capture: Option<&NativeCapture>, rung: Option<String>) {
+        let baseline = capture.and_then(NativeCapture::taken);
+        let rung = rung.and_then(|rung| serde_json::from_str(&rung).ok());
+        self.at_limit.keep(baseline.map(|baseline| Kept { baseline, rung }));
     }
 
     /// The last samples, oldest first: a JSON array.

@@ -17,7 +17,6 @@ const STAT_FROM: f64 = 0.5;
 #[derive(Debug)]
 pub struct Levels {
     levels: Vec<Level>,
-    group: PathBuf,
 }
 
 #[derive(Debug)]
@@ -71,12 +70,7 @@ impl Levels {
                 Some(Level { dir: dir.to_owned(), names, limit, files: None })
             })
             .collect();
-        (!levels.is_empty()).then_some(Self { levels, group: own })
-    }
-
-    /// The folder of the process's own group.
-    pub fn group(&self) -> &Path {
-        &self.group
+        (!levels.is_empty()).then_some(Self { levels })
     }
 
     /// The level that is nearest to its limit; nothing where none has one. Allocates nothing but the names of files opened for a
@@ -229,7 +223,7 @@ mod tests {
         assert_eq!(look, expected);
         assert_eq!((look.held(), look.left()), (Bytes(700), Bytes(300)));
         let own = root.0.join("sys/fs/cgroup/pod/app");
-        assert_eq!((levels.group(), kills(&root.0)), (own.as_path(), Some((own.clone(), 3))));
+        assert_eq!(kills(&root.0), Some((own, 3)));
         std::fs::write(root.0.join("sys/fs/cgroup/pod/app/memory.max"), "701").expect("a limit");
         assert_eq!(levels.look(Micros(8)).map(|look| look.limit), Some(Bytes(701)), "set while we look");
     }

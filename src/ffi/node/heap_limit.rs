@@ -1,0 +1,480 @@
+//! What is done when a thread's heap comes to its limit: a report that reaches the disk whether JavaScript ever runs again or not.
+//!
+//! ```text
+//!  V8 asks for a higher limit      V8 gives up without asking (a table too large for what is left)
+//!        │ near                          │ fatal
+//!        ▼                               ▼
+//!  a draft of the report is on disk, oom-risk waits for JavaScript
+//!        │                               │
+//!        ├─ in a clone: the answer is    ├─ in a clone, and the process waits for it
+//!        │  given at once                └─ nothing
+//!        ├─ inline: when it is done
+//!        └─ nothing
+//!  the report takes the draft's place; `fatal`, if it comes to that, waits for a clone that is still at work
+//! ```
+
+mod look;
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use napi::sys;
+use napi::threadsafe_function::ThreadsafeFunctionCallMode;
+use napi_derive::napi;
+use serde_json::{Value, json};
+
+use super::background::{guarded, spawn};
+use super::monitor::Wake;
+use crate::analysis::Baseline;
+use crate::clone::limit::{Means, inline_refusal, plan, slack};
+use crate::clone::message::Message;
+use crate::clone::room::{Room, Way};
+use crate::error::Result;
+use crate::ffi::os::pending;
+use crate::ffi::v8::{self, AtLimit, NearLimit, Reply};
+use crate::recorder::{Event, Incident, IncidentKind, IncidentPhase, Recorder};
+use crate::report::{
+    AtomicFile, EvidenceNote, HeapLimitRecord, LeakReport, Reason, Rung, SCHEMA_VERSION, VerdictRecord,
+};
+use crate::storage::Budget;
+use crate::units::{Bytes, UnixMillis};
+use look::Look;
+
+/// By how much the limit rises while V8 collects garbage for our own snapshot.
+const ROOM_FOR_V8: u64 = 16 << 20;
+/// Above the highest limit that V8 has been told, where it wants a higher one still.
+const STEP: u64 = 1 << 20;
+/// How long other threads are waited for to fall asleep: those of the collection that has just ended sweep for some ten milliseconds.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// When a clone has to be done: this, and as much for each megabyte of heap.
+const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE_PER_MIB: Duration = Duration::from_millis(500);
+/// The first process of a container takes all others with it, clones that are meant to outlive it among them: for that long it waits.
+const FIRST_PROCESS_WAITS: Duration = Duration::from_secs(120);
+
+/// How a heap's limit is watched.
+#[napi(object)]
+#[derive(Clone)]
+pub struct HeapLimitOptions {
+    /// By how much the limit is raised; nothing for a tenth of it.
+    pub slack_bytes: Option<f64>,
+    /// Whether the snapshot is kept.
+    pub snapshot: bool,
+    /// How many times a look is taken.
+    pub captures: u32,
+    /// Where files go.
+    pub directory: String,
+    /// What the snapshots in it may come to.
+    pub max_files: f64,
+    /// The same in bytes.
+    pub max_bytes: f64,
+    /// Version of Node.
+    pub node: String,
+    /// The thread.
+    pub thread_id: u32,
+    /// Whether V8 has to be told to make line ends known.
+    pub line_ends: bool,
+    /// Why the heap is not to be looked at; nothing where it may be.
+    pub blind: Option<String>,
+    /// Why no clone can be made; nothing where one can.
+    pub no_clone: Option<String>,
+    /// How long a process that dies waits for its report.
+    pub wait_ms: f64,
+}
+
+/// What growth is measured from.
+#[derive(Clone)]
+pub struct Kept {
+    pub baseline: Arc<Baseline>,
+    /// The rung of the ladder that it was.
+    pub rung: Option<Rung>,
+}
+
+/// What the JavaScript thread and the one that hears a clone both use.
+#[derive(Default)]
+pub struct Shared {
+    /// What JavaScript is to be told.
+    inbox: Mutex<VecDeque<Value>>,
+    /// There while a clone is at work: what keeps the process's death waiting.
+    working: Mutex<Option<pending::Guard>>,
+    idle: Condvar,
+    wake: Mutex<Weak<Wake>>,
+    kept: Mutex<Option<Kept>>,
+    recorder: Mutex<Option<Arc<Recorder>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic while it was held leaves a value that is whole: each is replaced at once.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// What JavaScript has not been told yet, oldest first.
+    pub fn take(&self) -> Vec<Value> {
+        locked(&self.inbox).drain(..).collect()
+    }
+
+    /// Has growth measured from there; nothing for not at all.
+    pub fn keep(&self, kept: Option<Kept>) {
+        *locked(&self.kept) = kept;
+    }
+
+    /// Has JavaScript woken by `wake` from now on.
+    pub fn woken_by(&self, wake: &Arc<Wake>) {
+        *locked(&self.wake) = Arc::downgrade(wake);
+    }
+
+    /// Has the black box told, too.
+    pub fn recorded_by(&self, recorder: Option<Arc<Recorder>>) {
+        *locked(&self.recorder) = recorder;
+    }
+
+    fn record(&self, at: UnixMillis, record: &HeapLimitRecord, reason: &str) {
+        if let Some(recorder) = &*locked(&self.recorder) {
+            recorder.event(at, &Event::Incident(Incident {
+                kind: IncidentKind::HeapLimit,
+                phase: IncidentPhase::Began,
+                used: record.used_bytes,
+                limit: record.limit_bytes,
+                raised_to: record.raised_to_bytes,
+                reason: reason.to_owned(),
+            }));
+        }
+    }
+
+    fn tell(&self, what: Value) {
+        locked(&self.inbox).push_back(what);
+        let wake = locked(&self.wake).upgrade();
+        if let Some(wake) = wake {
+            wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+
+    fn begin(&self, guard: pending::Guard) {
+        *locked(&self.working) = Some(guard);
+    }
+
+    fn end(&self) {
+        locked(&self.working).take();
+        self.idle.notify_all();
+    }
+
+    fn is_working(&self) -> bool {
+        locked(&self.working).is_some()
+    }
+
+    /// Waits until no clone is at work, for `most`; from then on nobody else waits for it either.
+    fn wait(&self, most: Duration) {
+        let working = locked(&self.working);
+        let waited = self.idle.wait_timeout_while(working, most, |working| working.is_some());
+        waited.unwrap_or_else(PoisonError::into_inner).0.take();
+    }
+}
+
+/// The watch over one isolate's limit, from creation to drop, on its thread.
+pub struct HeapLimit {
+    _near: NearLimit,
+}
+
+impl HeapLimit {
+    /// Watches the limit of `isolate`, of the environment `env`. `verdict` gives what the detector last said. Nothing where this runtime
+    /// cannot, or somebody watches it already.
+    pub fn watch(
+        isolate: v8::Isolate,
+        env: sys::napi_env,
+        options: HeapLimitOptions,
+        shared: &Arc<Shared>,
+        verdict: Box<dyn Fn() -> VerdictRecord>,
+    ) -> Option<Self> {
+        let bridge = v8::bridge().ok()?;
+        let watcher = Watcher {
+            bridge,
+            isolate,
+            env,
+            captures: Cell::new(options.captures),
+            options,
+            shared: Arc::clone(shared),
+            verdict,
+            is_looking: Cell::new(false),
+            highest: Cell::new(0),
+        };
+        Some(Self { _near: NearLimit::install(isolate, Rc::new(watcher))? })
+    }
+}
+
+struct Watcher {
+    bridge: &'static v8::Bridge,
+    isolate: v8::Isolate,
+    env: sys::napi_env,
+    options: HeapLimitOptions,
+    shared: Arc<Shared>,
+    verdict: Box<dyn Fn() -> VerdictRecord>,
+    /// How many looks may still be taken.
+    captures: Cell<u32>,
+    /// Whether V8 is asked for a snapshot at this moment, in this process.
+    is_looking: Cell<bool>,
+    /// The highest limit that V8 has been told.
+    highest: Cell<u64>,
+}
+
+impl AtLimit for Watcher {
+    fn near(&self, current: Bytes) -> Reply {
+        let raise = |by: u64| {
+            let limit = current.0.max(self.highest.get()).saturating_add(by);
+            self.highest.set(limit);
+            Bytes(limit)
+        };
+        if self.is_looking.get() {
+            return Reply { limit: raise(ROOM_FOR_V8), again: true };
+        }
+        if self.captures.get() == 0 {
+            return Reply { limit: raise(STEP), again: false };
+        }
+        let wanted = self.options.slack_bytes.map(|bytes| Bytes(bytes as u64));
+        let limit = raise(slack(wanted, current, memory_left()).0);
+        self.incident(current, limit, false);
+        let limit = if self.highest.get() > limit.0 { raise(STEP) } else { limit };
+        Reply { limit, again: self.captures.get() > 0 }
+    }
+
+    fn fatal(&self, is_heap: bool) {
+        if self.is_looking.get() {
+            // Our own snapshot took the last memory. The draft is on disk.
+            return;
+        }
+        if is_heap && self.captures.get() > 0 && !self.shared.is_working() {
+            let limit = self.figures().1;
+            self.incident(limit, limit, true);
+        }
+        let wait = Duration::try_from_secs_f64(self.options.wait_ms / 1e3).unwrap_or_default();
+        let is_first = std::process::id() == 1;
+        self.shared.wait(if is_first { wait.max(FIRST_PROCESS_WAITS) } else { wait });
+    }
+}
+
+impl Watcher {
+    /// Used on the heap, and V8's limit.
+    fn figures(&self) -> (Bytes, Bytes) {
+        let figures = v8::from_statistics(&v8::heap_statistics(self.bridge, self.isolate));
+        (figures.used, figures.limit)
+    }
+
+    /// Takes down that the heap is at its limit, and what it holds.
+    fn incident(&self, limit: Bytes, raised_to: Bytes, fatal: bool) {
+        self.captures.set(self.captures.get() - 1);
+        let guard = pending::begin();
+        let (started, at) = (Instant::now(), UnixMillis::now());
+        let (used, _) = self.figures();
+        let record = HeapLimitRecord { used_bytes: used, limit_bytes: limit, raised_to_bytes: raised_to };
+        let reason = if fatal { "heap-limit-fatal" } else { "heap-limit" };
+        self.shared.record(at, &record, reason);
+        let kept = locked(&self.shared.kept).clone();
+        let draft = self.draft(at, record, kept.as_ref());
+        let file = self.file(at);
+        // Whatever comes now, that much is known.
+        let _ = written(&draft, &file);
+        self.shared.tell(json!({
+            "type": "oom-risk", "kind": "heap", "reason": reason,
+            "usedBytes": used, "limitBytes": limit, "raisedToBytes": raised_to, "at": at, "report": file,
+        }));
+        let means = Means {
+            blind: self.options.blind.clone(),
+            no_clone: self.options.no_clone.clone(),
+            walk: self.bridge.walk.is_some(),
+            fatal,
+        };
+        let room = Room { heap: used, left: memory_left().unwrap_or(Bytes(u64::MAX)), seen: times_seen() };
+        let planned = plan(&room, &means);
+        let look = Look { started, at, draft, file, kept, why: planned.reason };
+        match planned.way {
+            Some(way @ (Way::Clone | Way::Census)) => self.in_clone(look, way, &room, &means, guard),
+            Some(Way::Inline) => self.inline(look),
+            None => self.tell(look.without(None)),
+        }
+    }
+
+    /// A report that says no more than that the heap is at its limit.
+    fn draft(&self, at: UnixMillis, record: HeapLimitRecord, kept: Option<&Kept>) -> LeakReport {
+        let rung = kept.and_then(|kept| kept.rung.clone());
+        LeakReport {
+            schema_version: SCHEMA_VERSION,
+            reason: Reason::HeapLimit,
+            reported_at: at,
+            pid: std::process::id(),
+            thread_id: self.options.thread_id,
+            node: self.options.node.clone(),
+            verdict: (self.verdict)(),
+            heap_limit: Some(record),
+            container_limit: None,
+            culprits: Vec::new(),
+            constructors: Vec::new(),
+            census: None,
+            allocation_sites: Vec::new(),
+            files: Vec::new(),
+            pause_ms: rung.as_ref().map_or(0.0, |rung| rung.pause_ms),
+            evidence: EvidenceNote {
+                mode: "none".into(),
+                rung: Some("none".into()),
+                reason: Some("the look at the heap did not come to its end".into()),
+                baseline_at: rung.as_ref().map(|rung| rung.at),
+                matched_by: None,
+                matched_by_reason: None,
+                heap_source: "bridge".into(),
+                allocation_sites_reason: Some("not told of at the heap's limit".into()),
+                allocation_sites_at: None,
+                ladder: rung.into_iter().collect(),
+                confirmation: None,
+            },
+        }
+    }
+
+    fn file(&self, at: UnixMillis) -> PathBuf {
+        let name = format!("leak-{}-{}-{}.json", compact(at), std::process::id(), self.options.thread_id);
+        Path::new(&self.options.directory).join(format!("heapwarden-{name}"))
+    }
+
+    /// The name of the snapshot that is kept, if it is; those that JavaScript names have numbers from 1.
+    fn snapshot(&self, at: UnixMillis) -> Option<(PathBuf, Budget)> {
+        let name =
+            || format!("{}-{}-{}-0.heapsnapshot", compact(at), std::process::id(), self.options.thread_id);
+        let budget =
+            Budget { files: self.options.max_files as u64, bytes: Bytes(self.options.max_bytes as u64) };
+        self.options
+            .snapshot
+            .then(|| (Path::new(&self.options.directory).join(format!("heapwarden-{}", name())), budget))
+    }
+
+    /// Looks at the heap on the spot. The process stands still.
+    fn inline(&self, look: Look) {
+        self.is_looking.set(true);
+        let report = look.take(self, "inline", Way::Inline, |_| {});
+        self.is_looking.set(false);
+        self.tell(report);
+    }
+
+    /// Has a clone look at the heap, which writes the report and outlives this process if need be.
+    #[cfg(target_os = "linux")]
+    fn in_clone(&self, look: Look, way: Way, room: &Room, means: &Means, guard: pending::Guard) {
+        use crate::ffi::os::clone::{Attempt, Limits, attempt};
+
+        let mib = u32::try_from(room.heap.0 / Bytes::MIB).unwrap_or(u32::MAX);
+        let mut limits = Limits {
+            deadline: DEADLINE + DEADLINE_PER_MIB * mib,
+            memory: room.ceiling(),
+            patience: PATIENCE,
+            insist: false,
+            outlives: true,
+        };
+        let work = |out: &mut crate::ffi::os::clone::Out| {
+            v8::never_at_the_limit(self.isolate);
+            let report = look.take(self, "clone", way, |step| out.step(step));
+            out.say(&Message::Product(report.to_string()));
+        };
+        let mut made = attempt(self.bridge.address(), &[], &limits, work);
+        if matches!(made, Ok(Attempt::Busy)) {
+            // Threads that are at work may be in the middle of anything.
+            if inline_refusal(room, means).is_none() && way == Way::Clone {
+                return self
+                    .inline(look.because("not in a clone: other threads of the process were at work"));
+            }
+            limits.insist = true;
+            made = attempt(self.bridge.address(), &[], &limits, work);
+        }
+        let watch = match made {
+            Ok(Attempt::Made(watch, _)) => watch,
+            Ok(Attempt::Busy) => return self.tell(look.without(Some("no clone could be made".into()))),
+            Err(error) if inline_refusal(room, means).is_none() => {
+                return self.inline(look.because(&format!("not in a clone: {error}")));
+            }
+            Err(error) => return self.tell(look.without(Some(error.to_string()))),
+        };
+        self.shared.begin(guard);
+        let shared = Arc::clone(&self.shared);
+        let spawned = spawn("heapwarden-limit", move || {
+            let report = guarded(|| Ok(heard(watch, look)));
+            if let Ok(report) = report {
+                shared.tell(report);
+            }
+            shared.end();
+        });
+        if spawned.is_err() {
+            self.shared.end();
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn in_clone(&self, look: Look, _: Way, _: &Room, _: &Means, _: pending::Guard) {
+        self.inline(look);
+    }
+
+    fn tell(&self, report: Value) {
+        self.shared.tell(report);
+    }
+}
+
+/// Hears a clone to its end and gives its report; where it came to grief, one that says so.
+#[cfg(target_os = "linux")]
+fn heard(watch: crate::ffi::os::clone::Watch, look: Look) -> Value {
+    use crate::ffi::os::clone::Watched;
+    use std::sync::atomic::AtomicBool;
+
+    let mut report = None;
+    let watched = watch.hear(&AtomicBool::new(false), |message| {
+        if let Message::Product(json) = message {
+            report = serde_json::from_str::<Value>(&json).ok();
+        }
+    });
+    let (cpu, peak, lost) = match watched {
+        Watched::Told { peak, cpu } => (cpu, Some(peak), None),
+        Watched::Lost { reason, cpu } => (cpu, None, Some(reason)),
+        Watched::Cancelled => (None, None, None),
+    };
+    match report {
+        Some(mut report) => {
+            report["cpuMs"] = json!(cpu.map(|time| time.as_secs_f64() * 1e3));
+            report["peakBytes"] = json!(peak);
+            report
+        }
+        None => {
+            look.without(Some(format!("a clone of the process came to grief: {}", lost.unwrap_or_default())))
+        }
+    }
+}
+
+/// Writes the report; a file of that name is replaced when it is whole.
+fn written(report: &LeakReport, file: &Path) -> Result<()> {
+    let text = serde_json::to_string_pretty(report).map_err(|e| super::capture::internal(&e.to_string()))?;
+    let mut out = AtomicFile::create(file)?;
+    out.write(text.as_bytes())?;
+    out.write(b"\n")?;
+    out.commit().map(drop)
+}
+
+/// A moment as file names have it: `20261121T131218-123Z`.
+fn compact(at: UnixMillis) -> String {
+    at.to_string().replace(['-', ':'], "").replace('.', "-")
+}
+
+#[cfg(target_os = "linux")]
+fn memory_left() -> Option<Bytes> {
+    crate::ffi::os::memory_left()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn memory_left() -> Option<Bytes> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+fn times_seen() -> Option<f64> {
+    super::capture::times_seen()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn times_seen() -> Option<f64> {
+    None
+}
