@@ -43,6 +43,9 @@ function runIn(dir, args, options) {
   return child(spawn('/bin/sh', ['-c', script, 'sh', ...args], options));
 }
 
+/** The same in no group. */
+const runOutside = (args, options) => child(spawn(args[0], args.slice(1), options));
+
 /** Processes leave a group some moments after their end. */
 function remove(dir) {
   const end = Date.now() + 5000;
@@ -133,4 +136,4 @@ function memoryGroup(limitBytes, wanted = 'any') {
   return (wanted === 'stand-in' ? undefined : realGroup(limitBytes)) ?? (wanted === 'real' ? undefined : standIn(limitBytes));
 }
 
-module.exports = { memoryGroup };
+module.exports = { memoryGroup, runOutside };

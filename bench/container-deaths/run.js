@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { memoryGroup } = require('./group');
+const { memoryGroup, runOutside } = require('./group');
 
 const ROOT = path.resolve(__dirname, '../..');
 const PROGRAM = path.join(__dirname, 'program.js');
@@ -29,11 +29,15 @@ function plan(number, next) {
     kind: KINDS[number % KINDS.length],
     limitMB: 128 + 32 * Math.floor(5 * next()),
     rate: Math.round(8 * 20 ** next()),
+    outside: number % 2 === 1,
   };
 }
 
-/** Runs one program to its death and has its recording judged by a process of the same group. */
-async function death({ kind, limitMB, rate }, { node, wanted }) {
+/**
+ * Runs one program to its death and has its recording judged: by a process of the same group, to which the kernel's count of kills is known,
+ * or from `outside`, as by a container that was made anew.
+ */
+async function death({ kind, limitMB, rate, outside = false }, { node, wanted }) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwarden-deaths-'));
   const group = memoryGroup(limitMB * MB, wanted);
   try {
@@ -43,7 +47,7 @@ async function death({ kind, limitMB, rate }, { node, wanted }) {
     const program = [node, '--max-old-space-size=4096', '--require', 'heapwarden/register', PROGRAM, kind, String(rate)];
     const end = await group.run(program, options);
     const cli = [node, path.join(ROOT, 'lib/cli/main.js'), 'postmortem', directory];
-    const told = await group.run([...cli, '--json'], options);
+    const told = await (outside ? runOutside : group.run)([...cli, '--json'], options);
     const finding = told.code === 0 ? JSON.parse(told.stdout).finding : null;
     return { group: group.kind, end, finding, problem: told.code === 0 ? '' : told.stderr };
   } finally {
@@ -52,14 +56,14 @@ async function death({ kind, limitMB, rate }, { node, wanted }) {
   }
 }
 
-function row(number, { kind, limitMB, rate }, { end, finding, problem }) {
+function row(number, { kind, limitMB, rate, outside }, { end, finding, problem }) {
   const share = finding?.last?.containerHeldBytes / finding?.last?.containerLimitBytes;
   const reason = finding?.events.filter((moment) => moment.kind === 'incident').map(({ text }) => text.split(': ').pop())[0];
   return [
     String(number + 1).padStart(3), kind.padEnd(8), `${limitMB} MB`.padStart(7), `${rate} MB/s`.padStart(9), String(end.signal ?? end.code).padEnd(8),
     (finding ? `${finding.cause.kind}, ${finding.cause.certainty}` : `nothing: ${problem.trim()}`).padEnd(26),
-    Number.isNaN(share) ? '' : `held ${(100 * share).toFixed(0)} %`, reason ? `incident: ${reason}` : 'no incident',
-  ].join('  ');
+    Number.isNaN(share) ? '' : `held ${(100 * share).toFixed(0)} %`, (reason ? `incident: ${reason}` : 'no incident').padEnd(15), outside ? 'judged outside' : '',
+  ].join('  ').trimEnd();
 }
 
 async function main() {

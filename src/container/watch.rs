@@ -161,8 +161,7 @@ impl Watch {
     }
 
     fn begin(&mut self, reason: Reason, look: &Look) -> Incident {
-        let capture =
-            self.captured.is_none_or(|at| look.at.0.saturating_sub(at.0) >= CAPTURES_APART.0);
+        let capture = self.captured.is_none_or(|at| look.at.0.saturating_sub(at.0) >= CAPTURES_APART.0);
         if capture {
             self.captured = Some(look.at);
         }
@@ -185,9 +184,8 @@ impl Watch {
     }
 
     fn risk(&self, look: &Look) -> Option<Reason> {
-        let killed = |last: &Look| {
-            look.events.oom > last.events.oom || look.events.oom_kill > last.events.oom_kill
-        };
+        let killed =
+            |last: &Look| look.events.oom > last.events.oom || look.events.oom_kill > last.events.oom_kill;
         if self.last.as_ref().is_some_and(killed) {
             return Some(Reason::Oom);
         }

@@ -71,7 +71,13 @@ fn captures_come_ten_minutes_apart() {
     let every = |apart: u64| (0..=2 * apart).map(move |s| (1000 * s, if s % apart == 0 { 950 } else { 100 }));
     assert_eq!(
         changes(every(100)),
-        ["0 level", "61000 no more level", "100000 level again", "161000 no more level", "200000 level again"]
+        [
+            "0 level",
+            "61000 no more level",
+            "100000 level again",
+            "161000 no more level",
+            "200000 level again"
+        ]
     );
     assert_eq!(changes(every(600))[2], "600000 level");
 }
@@ -88,7 +94,9 @@ fn waiting_for_memory_at_the_limit_is_an_incident() {
         let mut watch = Watch::default();
         (0..20).find_map(|s| watch.observe(&at(1000 * s, max(s), stalled(s))))
     };
-    assert!(matches!(run(|s| Some(s * 250_000), |s| s), Some(Change::Began(i)) if i.reason == Reason::Stalled));
+    assert!(
+        matches!(run(|s| Some(s * 250_000), |s| s), Some(Change::Began(i)) if i.reason == Reason::Stalled)
+    );
     assert_eq!(run(|s| Some(s * 100_000), |s| s), None, "a tenth of the time");
     assert_eq!(run(|s| Some(s * 250_000), |_| 7), None, "waiting for the machine's memory, not at the limit");
     assert_eq!(run(|_| None, |s| s), None, "reading files in a full cache hits the limit all the time");

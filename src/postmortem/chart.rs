@@ -102,12 +102,10 @@ pub fn chart(
     let bars = bars(points, columns, column_of);
     let highest = bars.iter().map(|bar| bar.highest().0).max().unwrap_or(0).max(1);
     let is_drawn = |limit: &Bytes| limit.0 as f64 <= MOST_ABOVE * highest as f64;
-    let drawn = Limits {
-        heap: limits.heap.filter(is_drawn),
-        container: limits.container.filter(is_drawn),
-    };
+    let drawn = Limits { heap: limits.heap.filter(is_drawn), container: limits.container.filter(is_drawn) };
     let top = drawn.heap.into_iter().chain(drawn.container).map(|b| b.0).max().unwrap_or(0).max(highest);
-    let row_of = |limit: Bytes| ((limit.0 as u128 * ROWS as u128).div_ceil(u128::from(top)) as usize).max(1) - 1;
+    let row_of =
+        |limit: Bytes| ((limit.0 as u128 * ROWS as u128).div_ceil(u128::from(top)) as usize).max(1) - 1;
     let mut lines: Vec<String> = (0..ROWS)
         .rev()
         .map(|row| {

@@ -22,7 +22,11 @@ pub fn growth(series: &[SeriesPoint]) -> Growth {
     };
     // What collections leave tells more, where it was known all the time.
     let has_floors = series.iter().all(|point| point.floor.is_some());
-    let heap = if has_floors { rise(|point| point.floor.unwrap_or_default().0) } else { rise(|point| point.heap_used.0) };
+    let heap = if has_floors {
+        rise(|point| point.floor.unwrap_or_default().0)
+    } else {
+        rise(|point| point.heap_used.0)
+    };
     let (rss, external) = (rise(|point| point.rss.0), rise(|point| point.external.0));
     let before = (last.rss.0 as f64 - rss as f64).max(0.0);
     let kind = if series.len() < LEAST_POINTS || rss < LEAST_BYTES || (rss as f64) < LEAST_SHARE * before {
@@ -83,7 +87,11 @@ mod tests {
         for point in &mut points {
             point.floor = Some(Bytes::mib(40));
         }
-        assert_eq!(growth(&points).kind, GrowthKind::Native, "the heap grew, and what collections leave did not");
+        assert_eq!(
+            growth(&points).kind,
+            GrowthKind::Native,
+            "the heap grew, and what collections leave did not"
+        );
     }
 
     proptest! {

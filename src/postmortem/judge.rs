@@ -3,14 +3,15 @@
 use serde::Deserialize;
 
 use super::finding::{
-    Cause, CauseKind, Certainty, Claim, CulpritSource, DamageRecord, ExceptionRecord, Finding, Growth, GrowthKind, SCHEMA_VERSION,
+    Cause, CauseKind, Certainty, Claim, CulpritSource, DamageRecord, ExceptionRecord, Finding, Growth,
+    GrowthKind, SCHEMA_VERSION,
 };
 use super::growth::growth;
 use super::level::Level;
 use super::series::{events, last, series};
 use crate::recorder::{End, EndKind, Ended, Exception, Incident, Recording, Words};
-use crate::report::{ReportedCulprit, VerdictRecord};
 use crate::report::figures::{bytes, spent};
+use crate::report::{ReportedCulprit, VerdictRecord};
 use crate::units::{Bytes, UnixMillis};
 
 /// Of V8's limit: a heap that stood there when V8 aborted has most likely come to it.
@@ -46,7 +47,14 @@ pub fn judge(recording: &Recording, surroundings: &Surroundings) -> Finding {
     case.add_damage(&mut evidence);
     let (culprits, culprits_from) = recorded_report(recording).map_or((Vec::new(), None), |report| {
         let Shortened { reported_at, reason, culprits } = report;
-        (culprits, Some(CulpritSource { file: None, reported_at, reason: reason.unwrap_or_else(|| "verdict".into()) }))
+        (
+            culprits,
+            Some(CulpritSource {
+                file: None,
+                reported_at,
+                reason: reason.unwrap_or_else(|| "verdict".into()),
+            }),
+        )
     });
     let header = &recording.header;
     Finding {
@@ -155,7 +163,10 @@ impl Case<'_> {
             size(incident.limit)
         )));
         if incident.raised_to > incident.limit {
-            evidence.push(certain(format!("the limit was raised to {} for the time left", size(incident.raised_to))));
+            evidence.push(certain(format!(
+                "the limit was raised to {} for the time left",
+                size(incident.raised_to)
+            )));
         }
         let certainty = match (words, end) {
             (Some(words), _) => {
@@ -163,11 +174,17 @@ impl Case<'_> {
                 if words.signal == SIGABRT { Certainty::Certain } else { Certainty::Inferred }
             }
             (None, Some(end)) => {
-                evidence.push(certain(format!("then the {} ended{}", self.what_it_is(), code_in_words(&end))));
+                evidence.push(certain(format!(
+                    "then the {} ended{}",
+                    self.what_it_is(),
+                    code_in_words(&end)
+                )));
                 Certainty::Certain
             }
             (None, None) => {
-                evidence.push(inferred("no signal was recorded after that: it was killed before V8 gave up, or with it"));
+                evidence.push(inferred(
+                    "no signal was recorded after that: it was killed before V8 gave up, or with it",
+                ));
                 Certainty::Inferred
             }
         };
@@ -202,7 +219,9 @@ impl Case<'_> {
                 let what = format!("the heap came to V8's limit of {}", size(self.heap_limit_bytes()));
                 (CauseKind::HeapLimit, Certainty::Inferred, what)
             }
-            None => (CauseKind::FatalError, Certainty::Certain, format!("{} ended it", signal_name(words.signal))),
+            None => {
+                (CauseKind::FatalError, Certainty::Certain, format!("{} ended it", signal_name(words.signal)))
+            }
         };
         Cause {
             kind,
@@ -215,7 +234,8 @@ impl Case<'_> {
 
     /// Ended without a word.
     fn killed(&self, evidence: &mut Vec<Claim>) -> Cause {
-        evidence.push(certain("no end was recorded: no exit, no exception, no fatal signal that can be caught"));
+        evidence
+            .push(certain("no end was recorded: no exit, no exception, no fatal signal that can be caught"));
         let boot = (&self.recording.header.boot_id, &self.surroundings.boot_id);
         let rebooted = !boot.0.is_empty() && !boot.1.is_empty() && boot.0 != boot.1;
         if rebooted {
@@ -224,15 +244,23 @@ impl Case<'_> {
         let killed_beside = self.add_container(evidence);
         let is_near = self.level.is_some_and(Level::is_near);
         if let Some(level) = self.level.filter(|_| !rebooted && (is_near || killed_beside)) {
-            evidence.push(inferred("the kernel killed it with SIGKILL, which nobody can catch, to stay within the limit"));
+            evidence.push(inferred(
+                "the kernel killed it with SIGKILL, which nobody can catch, to stay within the limit",
+            ));
             let certainty = if is_near && killed_beside { Certainty::Certain } else { Certainty::Inferred };
-            return Cause { certainty, ..killed_of(
-                CauseKind::ContainerLimit,
-                format!("the container came to its memory limit of {}", size(level.limit)),
-            ) };
+            return Cause {
+                certainty,
+                ..killed_of(
+                    CauseKind::ContainerLimit,
+                    format!("the container came to its memory limit of {}", size(level.limit)),
+                )
+            };
         }
         if let Some(share) = self.heap_share().filter(|share| *share >= CERTAINLY_AT_HEAP_LIMIT) {
-            evidence.push(certain(format!("the heap stood at {:.0} % of V8's limit at the last sample", 100.0 * share)));
+            evidence.push(certain(format!(
+                "the heap stood at {:.0} % of V8's limit at the last sample",
+                100.0 * share
+            )));
             return Cause {
                 kind: CauseKind::HeapLimit,
                 certainty: Certainty::Inferred,
@@ -243,7 +271,10 @@ impl Case<'_> {
         }
         if self.growth.kind == GrowthKind::Native && !rebooted {
             evidence.push(inferred("a process that grows outside of its heap ends by the machine's memory, or by an allocation that fails"));
-            return killed_of(CauseKind::NativeGrowth, "it grew outside of V8's heap until it was killed".to_owned());
+            return killed_of(
+                CauseKind::NativeGrowth,
+                "it grew outside of V8's heap until it was killed".to_owned(),
+            );
         }
         let what = if rebooted {
             "it was killed, or ended with the machine"
@@ -268,9 +299,11 @@ impl Case<'_> {
         if level.in_danger {
             evidence.push(certain("an incident was under way: the limit was near, and not over"));
         }
-        let since = level.group.as_ref().zip(self.surroundings.kills.as_ref()).and_then(|(then, now)| {
-            (then.0 == now.0 && then.1 < now.1).then(|| now.1 - then.1)
-        });
+        let since = level
+            .group
+            .as_ref()
+            .zip(self.surroundings.kills.as_ref())
+            .and_then(|(then, now)| (then.0 == now.0 && then.1 < now.1).then(|| now.1 - then.1));
         if let Some(count) = since {
             let processes = if count == 1 { "process" } else { "processes" };
             evidence.push(certain(format!(
@@ -287,7 +320,11 @@ impl Case<'_> {
             bytes(heap_bytes as f64),
             bytes(external_bytes as f64)
         );
-        let grew = format!("in the last {} the resident set grew by {}", spent(over_ms as f64), bytes(rss_bytes as f64));
+        let grew = format!(
+            "in the last {} the resident set grew by {}",
+            spent(over_ms as f64),
+            bytes(rss_bytes as f64)
+        );
         match kind {
             GrowthKind::None => {}
             GrowthKind::Heap => evidence.push(certain(format!("{grew}: {of_which}"))),
@@ -343,7 +380,9 @@ fn orderly(end: &End, evidence: &mut Vec<Claim>) -> Cause {
         (EndKind::Exit, None | Some(0)) => (CauseKind::CleanExit, "it came to its end".to_owned()),
         (EndKind::Exit, Some(code)) => (CauseKind::Exit, format!("it exited with code {code}")),
         (EndKind::Teardown, _) => (CauseKind::Terminated, "its environment was taken down".to_owned()),
-        (EndKind::Stopped, _) => (CauseKind::Stopped, "recording was stopped; what became of it is not known".to_owned()),
+        (EndKind::Stopped, _) => {
+            (CauseKind::Stopped, "recording was stopped; what became of it is not known".to_owned())
+        }
     };
     evidence.push(certain(format!("the end was recorded at {}{}", end.at, code_in_words(end))));
     Cause { exit_code: end.exit_code, ..plain(kind, &what) }
@@ -387,7 +426,10 @@ fn said(words: &Words) -> String {
         (false, sender) => format!("sent by process {sender}"),
     };
     let waited = if words.waited_ms > 0 {
-        format!("; its death was put off for {} so that a report could be written", spent(words.waited_ms as f64))
+        format!(
+            "; its death was put off for {} so that a report could be written",
+            spent(words.waited_ms as f64)
+        )
     } else {
         String::new()
     };

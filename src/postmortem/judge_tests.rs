@@ -1,7 +1,8 @@
 use super::*;
 use crate::postmortem::{Style, render};
 use crate::recorder::{
-    Damage, Event, Header, IncidentKind, IncidentPhase, Judgement, RecordedEvent, RecordedSample, State, StoredText,
+    Damage, Event, Header, IncidentKind, IncidentPhase, Judgement, RecordedEvent, RecordedSample, State,
+    StoredText,
 };
 use crate::sample::{HeapFigures, ProcessFigures, Reading, Sample};
 use crate::units::Micros;
@@ -55,7 +56,12 @@ impl Told {
             ..Sample::default()
         };
         let samples: Vec<_> = (1..=seconds)
-            .map(|n| RecordedSample { sequence: n, sample: sample(n), status: Status::Healthy, kind: Kind::None })
+            .map(|n| RecordedSample {
+                sequence: n,
+                sample: sample(n),
+                status: Status::Healthy,
+                kind: Kind::None,
+            })
             .collect();
         let judgement = Judgement {
             verdict: Verdict { status: Status::Healthy, ..Verdict::default() },
@@ -126,13 +132,16 @@ impl Told {
         if let Some(state) = &mut self.0.state {
             state.judgement = Some(Judgement { verdict, confirmed_by: None });
         }
-        self.event(second, Event::Verdict {
-            status: Status::Leak,
-            kind: Kind::Heap,
-            growth_bytes_per_second: verdict.growth_bytes_per_second,
-            eta_ms: None,
-            limit: None,
-        })
+        self.event(
+            second,
+            Event::Verdict {
+                status: Status::Leak,
+                kind: Kind::Heap,
+                growth_bytes_per_second: verdict.growth_bytes_per_second,
+                eta_ms: None,
+                limit: None,
+            },
+        )
     }
 
     fn words(mut self, signal: u32, code: i32, sender: u32) -> Self {
@@ -147,7 +156,9 @@ impl Told {
     }
 
     fn exception(mut self) -> Self {
-        let text = "TypeError: x is not a function\n    at serve (/srv/app/server.js:12:3)\n    at \u{1b}[2Jmain".to_owned();
+        let text =
+            "TypeError: x is not a function\n    at serve (/srv/app/server.js:12:3)\n    at \u{1b}[2Jmain"
+                .to_owned();
         let at = UnixMillis(BEGAN + 25_900);
         self.0.exception = Some(Exception { at, origin: "uncaughtException".to_owned(), text });
         self
@@ -180,7 +191,10 @@ fn deaths() -> Vec<(&'static str, Finding)> {
         ("container-limit", container.judged()),
         ("container-limit-certain", container.judged_where(GROUP, 4)),
         ("heap-limit", limit.judged()),
-        ("native-growth", Told::new(25, [(30, 0), (4, 0), (80, 6)]).container(0, 80, 0).container(25, 200, 0).judged()),
+        (
+            "native-growth",
+            Told::new(25, [(30, 0), (4, 0), (80, 6)]).container(0, 80, 0).container(25, 200, 0).judged(),
+        ),
         ("uncaught-exception", Told::healthy().exception().end(EndKind::Exit, Some(1)).judged()),
         ("fatal-error", Told::healthy().words(11, 1, 0).judged()),
         ("clean-exit", Told::healthy().end(EndKind::Exit, Some(0)).judged()),
@@ -226,7 +240,12 @@ fn ascii_is_ascii_and_no_line_is_wide() {
 #[track_caller]
 fn assert_cause(finding: &Finding, kind: CauseKind, certainty: Certainty, exit_code: Option<i32>) {
     let cause = &finding.cause;
-    assert_eq!((cause.kind, cause.certainty, cause.exit_code), (kind, certainty, exit_code), "{:#?}", finding.evidence);
+    assert_eq!(
+        (cause.kind, cause.certainty, cause.exit_code),
+        (kind, certainty, exit_code),
+        "{:#?}",
+        finding.evidence
+    );
 }
 
 #[test]

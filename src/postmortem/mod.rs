@@ -15,8 +15,8 @@ mod series;
 mod text;
 
 pub use finding::{
-    Cause, CauseKind, Certainty, Claim, CulpritSource, DamageRecord, ExceptionRecord, Figures, Finding, Growth,
-    GrowthKind, Moment, MomentKind, SCHEMA_VERSION, SeriesPoint,
+    Cause, CauseKind, Certainty, Claim, CulpritSource, DamageRecord, ExceptionRecord, Figures, Finding,
+    Growth, GrowthKind, Moment, MomentKind, SCHEMA_VERSION, SeriesPoint,
 };
 pub use judge::{Surroundings, judge};
 pub use text::{Style, render};

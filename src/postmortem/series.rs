@@ -95,7 +95,10 @@ fn moment(at: UnixMillis, event: &Event) -> Option<Moment> {
                 crate::recorder::Metric::HeapUsed => "used heap",
                 crate::recorder::Metric::Rss => "resident set",
             };
-            (MomentKind::Threshold, format!("{name} of {}, the threshold is {}", size(*value), size(*threshold)))
+            (
+                MomentKind::Threshold,
+                format!("{name} of {}, the threshold is {}", size(*value), size(*threshold)),
+            )
         }
         Event::Recovered { .. } => (MomentKind::Note, "recovered".to_owned()),
         Event::Capture { pause, what, .. } => {

@@ -72,13 +72,18 @@ fn head(block: &mut Block, finding: &Finding) {
         Certainty::Inferred => " (inferred)",
     };
     block.hanging(0, 2, &format!("{title}{how}: {}", finding.cause.what));
-    let thread = if finding.thread_id == 0 { String::new() } else { format!(", worker {}", finding.thread_id) };
+    let thread =
+        if finding.thread_id == 0 { String::new() } else { format!(", worker {}", finding.thread_id) };
     block.line(2, &format!("{}, pid {}{thread}, Node {}", finding.title, finding.pid, finding.node));
-    let age = duration(finding.ended_at.unwrap_or(finding.last_seen_at).0.saturating_sub(finding.started_at.0));
-    block.line(2, &match finding.ended_at {
-        Some(at) => format!("ended at {at}, after {age}"),
-        None => format!("last heard of at {}, after {age}", finding.last_seen_at),
-    });
+    let age =
+        duration(finding.ended_at.unwrap_or(finding.last_seen_at).0.saturating_sub(finding.started_at.0));
+    block.line(
+        2,
+        &match finding.ended_at {
+            Some(at) => format!("ended at {at}, after {age}"),
+            None => format!("last heard of at {}, after {age}", finding.last_seen_at),
+        },
+    );
     match (&finding.cause.signal, finding.cause.exit_code) {
         (Some(signal), Some(code)) => block.line(2, &format!("exit code {code} ({signal})")),
         (None, Some(code)) => block.line(2, &format!("exit code {code}")),
@@ -87,7 +92,8 @@ fn head(block: &mut Block, finding: &Finding) {
 }
 
 fn exception(block: &mut Block, finding: &Finding) {
-    let Some(exception) = finding.exception.as_ref().filter(|_| finding.cause.kind == CauseKind::UncaughtException)
+    let Some(exception) =
+        finding.exception.as_ref().filter(|_| finding.cause.kind == CauseKind::UncaughtException)
     else {
         return;
     };
@@ -154,7 +160,11 @@ fn verdict(block: &mut Block, finding: &Finding) {
         Status::Suspect | Status::Leak => {
             let word = if verdict.status == Status::Leak { "leak" } else { "suspected leak" };
             let since = verdict.since.map_or(String::new(), |at| format!(", since {at}"));
-            format!("{word} of {}: {} a minute{since}", kind(verdict.kind), bytes(verdict.growth_bytes_per_second * 60.0))
+            format!(
+                "{word} of {}: {} a minute{since}",
+                kind(verdict.kind),
+                bytes(verdict.growth_bytes_per_second * 60.0)
+            )
         }
     };
     block.line(0, "");

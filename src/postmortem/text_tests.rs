@@ -46,7 +46,10 @@ fn culprits_of_a_report_are_named() {
     let report: crate::report::LeakReport = serde_json::from_str(&report).expect("a report");
     let text = render(&finding(report.culprits.clone()), Style::Ascii);
     assert!(text.contains(&format!("1. {}", claim(&report.culprits[0].culprit))[..40]), "{text}");
-    assert!(text.contains("(verdict):") && text.contains("heapwarden-leak-1.json") && text.contains("held by"), "{text}");
+    assert!(
+        text.contains("(verdict):") && text.contains("heapwarden-leak-1.json") && text.contains("held by"),
+        "{text}"
+    );
     assert!(text.contains("pid 7, worker 2") && !text.contains('\u{1b}'), "{text}");
     assert!(!render(&finding(Vec::new()), Style::Ascii).contains("Culprits"));
 }

@@ -171,7 +171,8 @@ mod tests {
             Duration::from_secs(if n < 4 { 0 } else { 3600 })
         })
         .expect("a thread");
-        let seen: Vec<i32> = (0..4).map(|_| ticks.recv_timeout(Duration::from_secs(20)).expect("a tick")).collect();
+        let seen: Vec<i32> =
+            (0..4).map(|_| ticks.recv_timeout(Duration::from_secs(20)).expect("a tick")).collect();
         assert_eq!(seen, [1, 2, 3, 4]);
         clock.stop();
         assert!(ticks.try_recv().is_err(), "the next one is an hour away");

@@ -47,7 +47,8 @@ fn examine(path: &Path) -> Result<Finding> {
     let last_seen = recording.life().last_seen;
     let interval_ms = recording.header.interval.0 / 1000;
     let seems_alive = || {
-        let until = last_seen.0.saturating_add(INTERVALS.saturating_mul(interval_ms)).saturating_add(GRACE_MS);
+        let until =
+            last_seen.0.saturating_add(INTERVALS.saturating_mul(interval_ms)).saturating_add(GRACE_MS);
         recording.end.is_none() && UnixMillis::now().0 <= until
     };
     let surroundings = Surroundings {

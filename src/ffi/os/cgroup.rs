@@ -174,7 +174,8 @@ pub mod tests {
         }
     }
 
-    pub const V2_MOUNT: &str = "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
+    pub const V2_MOUNT: &str =
+        "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
     pub const V1_MOUNTS: &str = "31 30 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
                              36 30 0:33 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
 

@@ -89,7 +89,8 @@ pub fn kills(root: &Path) -> Option<(PathBuf, u64)> {
     let (own, mount, hierarchy) = locate(root)?;
     let events_of = |dir: &Path| File::open(dir.join(Names::of(&hierarchy).events)).ok();
     let levels = own.ancestors().take_while(|dir| dir.starts_with(&mount));
-    let kills = levels.filter_map(|dir| text(&events_of(dir)?, events).map(|events| events.oom_kill)).max()?;
+    let kills =
+        levels.filter_map(|dir| text(&events_of(dir)?, events).map(|events| events.oom_kill)).max()?;
     Some((own, kills))
 }
 
@@ -199,8 +200,14 @@ mod tests {
                 ("sys/fs/cgroup/pod/app/memory.events", "oom_kill 3\n"),
                 ("sys/fs/cgroup/pod/memory.max", "1000\n"),
                 ("sys/fs/cgroup/pod/memory.current", "800\n"),
-                ("sys/fs/cgroup/pod/memory.stat", "anon 9\ninactive_file 50\nactive_file 20\nslab_reclaimable 30\n"),
-                ("sys/fs/cgroup/pod/memory.events", "low 0\nhigh 1\nmax 22\noom 3\noom_kill 2\noom_group_kill 0\n"),
+                (
+                    "sys/fs/cgroup/pod/memory.stat",
+                    "anon 9\ninactive_file 50\nactive_file 20\nslab_reclaimable 30\n",
+                ),
+                (
+                    "sys/fs/cgroup/pod/memory.events",
+                    "low 0\nhigh 1\nmax 22\noom 3\noom_kill 2\noom_group_kill 0\n",
+                ),
                 (
                     "sys/fs/cgroup/pod/memory.pressure",
                     "some avg10=1.00 avg60=0.00 avg300=0.00 total=77\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=55\n",
@@ -268,7 +275,11 @@ mod tests {
         };
         for (name, limit, used) in [("max", "max\n", "5\n"), ("zero", "0\n", "5\n"), ("used", "5\n", "")] {
             let root = Root::new(&format!("levels-{name}"), &files(limit, used));
-            assert_eq!(Levels::discover(&root.0).and_then(|mut levels| levels.look(Micros(0))), None, "{name}");
+            assert_eq!(
+                Levels::discover(&root.0).and_then(|mut levels| levels.look(Micros(0))),
+                None,
+                "{name}"
+            );
         }
         let root = Root::new("levels-some", &files("10\n", "9\n"));
         let look = Levels::discover(&root.0).and_then(|mut levels| levels.look(Micros(0))).expect("a limit");
