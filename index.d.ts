@@ -67,7 +67,10 @@ export interface MonitorOptions {
   heapLimit?: boolean | HeapLimitOptions;
   /** Whether the memory of the process's container is followed, and told of with `oom-risk` (docs/postmortem.md; Linux). Default: true. */
   containerWatch?: boolean;
-  /** Whether lives recorded in `directory` that ended badly are told of, with `postmortem`, some moments after the start. Default: as `blackBox`. */
+  /**
+   * Whether lives recorded in `directory` that ended badly are told of, with `postmortem`, some moments after the start. Default: as `blackBox`, in
+   * the main thread.
+   */
   postmortem?: boolean;
   /** Told of what nobody listens to. Default: `process.emitWarning` with a code. */
   logger?: Logger;

@@ -133,6 +133,19 @@ test('a life that goes on is not a death', linux, async (t) => {
   await living;
 });
 
+test('a process that dies with its workers is one death', linux, async (t) => {
+  const directory = path.join(folder(t), 'evidence');
+  const worker = 'setTimeout(() => {}, 5000)';
+  await recorded(directory, `const { Worker } = require('node:worker_threads');
+    for (let i = 0; i < 2; i++) new Worker(${JSON.stringify(worker)}, { eval: true });
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1500);`);
+  const { finding, others } = await postmortem(directory);
+  assert.deepEqual([finding.threadId, ...others.map(({ threadId }) => threadId > 0)], [0, true, true]);
+  const told = [];
+  assert.equal(await tellDeaths(directory, ({ threadId }) => told.push(threadId)), 1);
+  assert.deepEqual(told, [0]);
+});
+
 test('the monitor has an event for it', linux, async (t) => {
   const directory = path.join(folder(t), 'evidence');
   await recorded(directory, DIES);

@@ -99,7 +99,8 @@ async function tellDeaths(directory, tell) {
   await Promise.all(names.filter((name) => TOLD.test(name) && !there.has(TOLD.exec(name)[1]))
     .map((name) => fs.promises.unlink(path.join(directory, name)).catch(() => {})));
   let bytes = MOST_NOTICED_BYTES;
-  let told = 0;
+  const findings = [];
+  const ours = [];
   for (const name of recordingsAmong(names).slice(0, MOST_NOTICED)) {
     if (there.has(toldName(name))) continue;
     const file = path.join(directory, name);
@@ -108,12 +109,24 @@ async function tellDeaths(directory, tell) {
     bytes -= length;
     // Nobody has asked: a recording that is none, or is gone meanwhile, is nobody's trouble at a start.
     const finding = await examine(file, names).catch(() => undefined);
-    if (!finding || finding.cause.kind === 'running' || !await claimed(path.join(directory, toldName(name)))) continue;
-    if (!isBad(finding)) continue;
-    tell(finding);
-    told += 1;
+    if (!finding || finding.cause.kind === 'running') continue;
+    findings.push(finding);
+    if (await claimed(path.join(directory, toldName(name))) && isBad(finding)) ours.push(finding);
   }
-  return told;
+  const told = ours.filter((finding) => !mainOf(finding, findings));
+  told.forEach(tell);
+  return told.length;
+}
+
+/** How far apart the last signs of life of two threads of a process may be, beside their intervals. */
+const TOGETHER_MS = 5000;
+
+/** Among `findings`, that of the main thread of the same process, if it died of the same with this worker: one death, told once. */
+function mainOf(worker, findings) {
+  if (worker.threadId === 0) return undefined;
+  const end = ({ endedAt, lastSeenAt }) => Date.parse(endedAt ?? lastSeenAt);
+  return findings.find((main) => main.threadId === 0 && main.pid === worker.pid && isBad(main) && main.cause.kind === worker.cause.kind &&
+    Math.abs(end(main) - end(worker)) <= TOGETHER_MS + 2 * Math.max(main.intervalMs, worker.intervalMs));
 }
 
 /** How long a regular file is; nothing for what is none. */
@@ -143,4 +156,4 @@ const FINE = new Set(['running', 'clean-exit', 'exit', 'stopped', 'terminated'])
 /** Whether the life ended as nobody meant it to. */
 const isBad = ({ cause }) => !FINE.has(cause.kind);
 
-module.exports = { examine, isBad, namesIn, recordingsAmong, tellDeaths };
+module.exports = { examine, isBad, mainOf, namesIn, recordingsAmong, tellDeaths };

@@ -5,6 +5,7 @@
 const path = require('node:path');
 const { Readable } = require('node:stream');
 const { fileURLToPath } = require('node:url');
+const { isMainThread } = require('node:worker_threads');
 const { invalidArg } = require('./errors');
 const { processWarnings } = require('./logger');
 
@@ -43,7 +44,7 @@ function monitorOptions(options = {}) {
     listeners: boolean('listeners', options.listeners ?? true),
     blackBox: blackBox(options),
     containerWatch: boolean('containerWatch', options.containerWatch ?? true),
-    postmortem: boolean('postmortem', options.postmortem ?? blackBox(options) !== undefined),
+    postmortem: boolean('postmortem', options.postmortem ?? (isMainThread && blackBox(options) !== undefined)),
     heapLimit: heapLimit(options.heapLimit),
     logger: logger(options.logger ?? processWarnings),
   };

@@ -5,7 +5,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const native = require('../load');
-const { examine, isBad, namesIn, recordingsAmong } = require('../deaths');
+const { examine, isBad, mainOf, namesIn, recordingsAmong } = require('../deaths');
 
 const summary = 'tells of what a recorded process died';
 
@@ -56,21 +56,20 @@ async function ofDirectory(directory) {
   const names = await namesIn(directory);
   const files = recordingsAmong(names).slice(0, MOST_OTHERS + 1);
   if (files.length === 0) throw new Error(`${directory}: expected a recording (heapwarden-flight-*.hwr), found none`);
-  let finding = null;
-  const others = [];
+  const findings = [];
   const unreadable = [];
   for (const name of files) {
     const file = path.join(directory, name);
     try {
-      const one = await examine(file, names);
-      if (finding === null && isBad(one)) finding = one;
-      else others.push(brief(one));
+      findings.push(await examine(file, names));
     } catch (error) {
       unreadable.push({ file, code: error.code ?? 'HEAPWARDEN_ERR_IO', message: error.message });
     }
   }
-  if (finding === null && others.length === 0) throw new Error(`${unreadable[0].file}: ${unreadable[0].message}`);
-  return { finding, others, unreadable };
+  if (findings.length === 0) throw new Error(`${unreadable[0].file}: ${unreadable[0].message}`);
+  const newest = findings.find(isBad);
+  const finding = newest ? mainOf(newest, findings) ?? newest : null;
+  return { finding, others: findings.filter((one) => one !== finding).map(brief), unreadable };
 }
 
 function brief({ file, pid, threadId, title, startedAt, lastSeenAt, endedAt, cause }) {

@@ -31,7 +31,11 @@ const MOST_KEPT: usize = 64;
 /// With no limit, where one may still be set.
 const WITHOUT_LIMIT: Duration = Duration::from_secs(10);
 const USUAL: Duration = Duration::from_secs(1);
-const NEAR: Duration = Duration::from_millis(250);
+const NEAR: Duration = Duration::from_millis(100);
+/// A program that begins to fill its container at this pace is seen so many times before it is full: a small container is looked at
+/// more often than a large one.
+const SUDDEN_PACE: f64 = 128.0 * Bytes::MIB as f64;
+const SUDDEN_LOOKS: f64 = 4.0;
 const CLOSEST: Duration = Duration::from_millis(25);
 /// So many looks, at least, between now and the moment at which the limit is reached at the pace of the last two.
 const LOOKS_TO_THE_LIMIT: f64 = 8.0;
@@ -238,7 +242,8 @@ impl Watch {
     }
 
     fn pause(&self, look: &Look) -> Duration {
-        let usual = if self.ongoing.is_some() || look.share() >= OVER { NEAR } else { USUAL };
+        let sudden = look.left().0 as f64 / SUDDEN_PACE / SUDDEN_LOOKS;
+        let usual = Duration::from_secs_f64(sudden.min(USUAL.as_secs_f64())).max(NEAR);
         let Some(pace) = self.last.and_then(|last| slope(Kept::from(&last), Kept::from(look))) else {
             return usual;
         };
