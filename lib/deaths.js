@@ -58,16 +58,18 @@ async function examine(file, names) {
 }
 
 /** The last report of this life that names somebody; nothing where there is none that can be read. */
-async function reportOf({ pid, threadId, startedAt, endedAt, lastSeenAt, culpritsFrom }, directory, names) {
+async function reportOf({ pid, threadId, startedAt, endedAt, lastSeenAt, cause, culpritsFrom }, directory, names) {
   const from = Date.parse(startedAt);
   const to = Date.parse(endedAt ?? lastSeenAt) + REPORT_LATE_MS;
-  // Processes of two containers may have one number: what the recording says of its own report goes first.
+  // Processes of two containers may have one number: what the recording says of its own report decides, but for the one that is written when
+  // nothing can be recorded any more.
+  const isLast = cause.kind === 'heap-limit';
   const own = culpritsFrom?.reportedAt ? Date.parse(culpritsFrom.reportedAt) : undefined;
   const candidates = names
     .map((name) => ({ name, match: REPORT.exec(name) }))
     .filter(({ match }) => match && Number(match[2]) === pid && Number(match[3]) === threadId)
     .map(({ name, match }) => ({ name, at: timeOf(match[1]) }))
-    .filter(({ at }) => (own === undefined ? at >= from && at <= to : at === own))
+    .filter(({ at }) => (own === undefined || isLast ? at >= (own ?? from) && at <= to : at === own))
     .sort((a, b) => b.at - a.at);
   for (const { name } of candidates.slice(0, 3)) {
     const report = await readReport(path.join(directory, name));

@@ -45,17 +45,7 @@ pub fn judge(recording: &Recording, surroundings: &Surroundings) -> Finding {
         case.add_growth(&mut evidence);
     }
     case.add_damage(&mut evidence);
-    let (culprits, culprits_from) = recorded_report(recording).map_or((Vec::new(), None), |report| {
-        let Shortened { reported_at, reason, culprits } = report;
-        (
-            culprits,
-            Some(CulpritSource {
-                file: None,
-                reported_at,
-                reason: reason.unwrap_or_else(|| "verdict".into()),
-            }),
-        )
-    });
+    let (culprits, culprits_from) = recorded_culprits(recording).unwrap_or_default();
     let header = &recording.header;
     Finding {
         schema_version: SCHEMA_VERSION,
@@ -102,8 +92,13 @@ struct Shortened {
     culprits: Vec<ReportedCulprit>,
 }
 
-fn recorded_report(recording: &Recording) -> Option<Shortened> {
-    serde_json::from_str(&recording.report.as_ref()?.text).ok()
+/// The culprits of the report in the recording; nothing where it names none.
+fn recorded_culprits(recording: &Recording) -> Option<(Vec<ReportedCulprit>, Option<CulpritSource>)> {
+    let report: Shortened = serde_json::from_str(&recording.report.as_ref()?.text).ok()?;
+    let Shortened { reported_at, reason, culprits } = report;
+    let reason = reason.unwrap_or_else(|| "verdict".to_owned());
+    let from = CulpritSource { file: None, reported_at, reason };
+    (!culprits.is_empty()).then_some((culprits, Some(from)))
 }
 
 /// What a judgement rests on.
@@ -244,10 +239,10 @@ impl Case<'_> {
         let killed_beside = self.add_container(evidence);
         let is_near = self.level.is_some_and(Level::is_near);
         if let Some(level) = self.level.filter(|_| !rebooted && (is_near || killed_beside)) {
-            evidence.push(inferred(
-                "the kernel killed it with SIGKILL, which nobody can catch, to stay within the limit",
-            ));
             let certainty = if is_near && killed_beside { Certainty::Certain } else { Certainty::Inferred };
+            let text =
+                "the kernel killed it with SIGKILL, which nobody can catch, to stay within the limit".into();
+            evidence.push(Claim { certainty, text });
             return Cause {
                 certainty,
                 ..killed_of(

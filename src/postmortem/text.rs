@@ -1,9 +1,11 @@
 //! A finding for a terminal.
 
+use serde::Deserialize;
+
 use super::chart::{Ink, Limits, Point, chart};
 use super::finding::{CauseKind, Certainty, Finding, MomentKind, SeriesPoint};
-use crate::report::block::Block;
-use crate::report::figures::{bytes, duration};
+use crate::report::block::{Block, name};
+use crate::report::figures::{bytes, duration, grouped};
 use crate::report::{ReportedCulprit, claim, step};
 use crate::units::{Bytes, UnixMillis};
 use crate::verdict::Status;
@@ -14,6 +16,8 @@ const SHOWN: usize = 3;
 const STEPS: usize = 3;
 /// What happened shown, the last of it.
 const MOMENTS: usize = 8;
+/// Classes of a look at the heap shown.
+const CLASSES: usize = 6;
 /// Lines of a stack shown.
 const STACK: usize = 6;
 
@@ -182,8 +186,44 @@ fn kind(kind: crate::verdict::Kind) -> &'static str {
     }
 }
 
+/// A look at the heap, as it is recorded.
+#[derive(Deserialize)]
+struct Look {
+    at: UnixMillis,
+    when: String,
+    constructors: Vec<Class>,
+}
+
+/// What a look found of a class: all that there were, or how many more than before.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Class {
+    constructor_name: String,
+    count: Option<i64>,
+    count_delta: Option<i64>,
+}
+
+/// Where nobody is to blame, what the last look at the heap found most of.
+fn looked(block: &mut Block, finding: &Finding) {
+    let Some(look) = finding.summary.clone().and_then(|value| serde_json::from_value::<Look>(value).ok())
+    else {
+        return;
+    };
+    let class = |class: &Class| match (class.count_delta, class.count) {
+        (Some(delta), _) => format!("{} {:+}", name(&class.constructor_name), delta),
+        (None, count) => format!("{} {}", name(&class.constructor_name), grouped(count.unwrap_or(0))),
+    };
+    let classes: Vec<String> = look.constructors.iter().take(CLASSES).map(class).collect();
+    if !classes.is_empty() {
+        block.line(0, "");
+        block.labelled("last look", &format!("at {} ({}): {}", look.at, look.when, classes.join(", ")));
+    }
+}
+
 fn culprits(block: &mut Block, finding: &Finding) {
-    let Some(from) = finding.culprits_from.as_ref().filter(|_| !finding.culprits.is_empty()) else { return };
+    let Some(from) = finding.culprits_from.as_ref().filter(|_| !finding.culprits.is_empty()) else {
+        return looked(block, finding);
+    };
     block.line(0, "");
     let at = from.reported_at.map_or(String::new(), |at| format!(" at {at}"));
     block.line(0, &format!("Culprits, as of the report made{at} ({}):", from.reason));

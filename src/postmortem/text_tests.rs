@@ -51,5 +51,17 @@ fn culprits_of_a_report_are_named() {
         "{text}"
     );
     assert!(text.contains("pid 7, worker 2") && !text.contains('\u{1b}'), "{text}");
-    assert!(!render(&finding(Vec::new()), Style::Ascii).contains("Culprits"));
+    let mut nobody = finding(Vec::new());
+    assert!(!render(&nobody, Style::Ascii).contains("Culprits"));
+    nobody.summary = serde_json::from_str(
+        r#"{"at":"2026-11-21T20:21:25.412Z","when":"suspect","constructors":[{"constructorName":"Order","countDelta":2400},{"constructorName":"Array","count":12345}]}"#,
+    )
+    .ok();
+    let text = render(&nobody, Style::Ascii);
+    assert!(
+        text.contains("last look   at 2026-11-21T20:21:25.412Z (suspect): Order +2400, Array 12,345"),
+        "{text}"
+    );
+    nobody.summary = serde_json::from_str(r#"{"constructors":7}"#).ok();
+    assert!(!render(&nobody, Style::Ascii).contains("last look"));
 }
