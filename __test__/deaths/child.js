@@ -41,7 +41,7 @@ function end(node, args, { cwd, env, onLine }) {
 function said(stderr) {
   return stderr
     // Where the heap stood when it was collected last, and which of two ways V8 has to notice that this is of no use.
-    .replace(/(<--- Last few GCs --->)[^]*?(<--- JS stacktrace --->)/g, '$1 $2')
+    .replace(/(<--- Last few GCs --->)[^]*?(?=<--- JS stacktrace --->|FATAL ERROR)/g, '$1 ')
     .replace(/FATAL ERROR: (Reached heap limit|Ineffective mark-compacts near heap limit)/g, 'FATAL ERROR: the heap limit')
     .replace(/0x[0-9a-f]+/gi, 'ADDRESS')
     .replace(/\breport\.\d+\.\d+\.\d+\.\d+\.\d+\.json/g, 'REPORT')

@@ -351,9 +351,12 @@ mod tests {
         }
         assert_eq!(Words::decode(&record(words.encode(&mut place, 1, words::FATAL))), Some(words));
         assert_eq!(Words::decode(&record(words.encode(&mut place, 1, words::HANDLED))), None);
-        for (kind, exit_code) in
-            [(EndKind::Exit, Some(0)), (EndKind::Exit, Some(-1)), (EndKind::Teardown, None), (EndKind::Stopped, None)]
-        {
+        for (kind, exit_code) in [
+            (EndKind::Exit, Some(0)),
+            (EndKind::Exit, Some(-1)),
+            (EndKind::Teardown, None),
+            (EndKind::Stopped, None),
+        ] {
             let end = End { at: UnixMillis(9), kind, exit_code };
             assert_eq!(End::decode(&record(end.encode(&mut place, 1))), Some(end));
         }

@@ -76,7 +76,8 @@ pub fn thread() -> u64 {
 pub fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        if let Some(ms) = std::env::var("HEAPWARDEN_CRASH_WAIT_MS").ok().and_then(|ms| ms.trim().parse().ok()) {
+        if let Some(ms) = std::env::var("HEAPWARDEN_CRASH_WAIT_MS").ok().and_then(|ms| ms.trim().parse().ok())
+        {
             WAIT.store(ms, Ordering::Relaxed);
         }
         if !pin() {
