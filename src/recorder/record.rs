@@ -149,6 +149,7 @@ pub struct Numbers<'a>(pub &'a [u8]);
 
 impl<'a> Numbers<'a> {
     /// The next number.
+    #[allow(clippy::should_implement_trait, reason = "there is always one more: 0")]
     pub fn next(&mut self) -> u64 {
         let value = number(self.0, 0);
         self.0 = self.0.get(8..).unwrap_or_default();
