@@ -50,7 +50,9 @@ fn append(c: &mut Criterion) {
     let verdict = Verdict { status: Status::Leak, growth_bytes_per_second: 1234.5, ..Verdict::default() };
     let gc = Event::MajorGc { used: Bytes::mib(90), external: Bytes::mib(5) };
     let mut group = c.benchmark_group("recorder");
-    group.bench_function("sample, with the state", |b| b.iter(|| recorder.sample(black_box(&sample), &verdict, None)));
+    group.bench_function("sample, with the state", |b| {
+        b.iter(|| recorder.sample(black_box(&sample), &verdict, None))
+    });
     group.bench_function("state", |b| b.iter(|| recorder.pulse(black_box(&sample), &verdict, None)));
     group.bench_function("event", |b| b.iter(|| recorder.event(UnixMillis(1), black_box(&gc))));
     group.finish();

@@ -52,13 +52,14 @@ function monitorOptions(options = {}) {
 
 /** How the process's life is recorded; nothing where it is not. By default it is where a place for files was named, and can be. */
 function blackBox({ blackBox: value, directory: place }) {
-  const wanted = value ?? (place !== undefined && process.platform === 'linux');
+  const wanted = value === undefined ? place !== undefined && process.platform === 'linux' : value;
   if (wanted === false) return undefined;
   if (wanted !== true && (wanted === null || typeof wanted !== 'object' || Array.isArray(wanted))) {
     throw invalidArg('blackBox', 'true, false or an object', wanted);
   }
   const { bytes, files = MOST_RECORDINGS } = wanted === true ? {} : wanted;
-  return { bytes: number('blackBox.bytes', bytes), files: whole('blackBox.files', files, 1, 100_000) };
+  if (bytes !== undefined) whole('blackBox.bytes', bytes, 2 ** 18, 2 ** 26);
+  return { bytes, files: whole('blackBox.files', files, 1, 100_000) };
 }
 
 /** What is done at the heap's limit; nothing where nothing is. See docs/heap-limit.md. */

@@ -101,8 +101,7 @@ impl Monitor {
         let last_gc = probe.last_major_gc();
         let sample = self.reading(probe, process, at);
         let reading = &sample.reading;
-        self.counted =
-            Counted { gc: reading.gc, load: reading.load, cpu: Some(process.cpu), ..self.counted };
+        self.counted = Counted { gc: reading.gc, load: reading.load, cpu: Some(process.cpu), ..self.counted };
         self.tell_collections(probe);
         self.recording.push(&Record::Sample(sample));
         let before = (self.verdict.status, self.verdict.kind);

@@ -40,8 +40,9 @@ function end(node, args, { cwd, env, onLine }) {
 /** What Node says of a death, without what differs from one run to the next. */
 function said(stderr) {
   return stderr
-    // Where the heap stood when it was collected last, and how often that was.
-    .replace(/^\[\d+:0x[0-9a-f]+\].*\n/gm, '')
+    // Where the heap stood when it was collected last, and which of two ways V8 has to notice that this is of no use.
+    .replace(/(<--- Last few GCs --->)[^]*?(?=<--- JS stacktrace --->|FATAL ERROR)/g, '$1 ')
+    .replace(/FATAL ERROR: (Reached heap limit|Ineffective mark-compacts near heap limit)/g, 'FATAL ERROR: the heap limit')
     .replace(/0x[0-9a-f]+/gi, 'ADDRESS')
     .replace(/\breport\.\d+\.\d+\.\d+\.\d+\.\d+\.json/g, 'REPORT')
     // The stack in the machine's own terms: of a fatal error, some frames more or less of the same collector.

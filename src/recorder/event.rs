@@ -294,9 +294,7 @@ impl Event {
                 threshold: Bytes(n.next()),
             },
             RECOVERED => Self::Recovered { from: Numbered::of(n.next())? },
-            CAPTURE => {
-                Self::Capture { pause: Micros(n.next()), duration: Micros(n.next()), what: n.text() }
-            }
+            CAPTURE => Self::Capture { pause: Micros(n.next()), duration: Micros(n.next()), what: n.text() },
             INCIDENT => Self::Incident(Incident {
                 kind: Numbered::of(n.next())?,
                 phase: Numbered::of(n.next())?,
@@ -334,7 +332,8 @@ pub(super) mod tests {
     }
 
     fn one_of<T: Numbered + std::fmt::Debug>() -> impl Strategy<Value = T> {
-        (0..9u64).prop_map(|n| (n..n + 9).find_map(|n| T::of(n % 9)).expect("one of nine stands for something"))
+        (0..9u64)
+            .prop_map(|n| (n..n + 9).find_map(|n| T::of(n % 9)).expect("one of nine stands for something"))
     }
 
     /// Any event.
@@ -353,11 +352,17 @@ pub(super) mod tests {
                 eta_ms,
                 limit
             }),
-            (one_of(), bytes(), bytes())
-                .prop_map(|(metric, value, threshold)| Event::Threshold { metric, value, threshold }),
+            (one_of(), bytes(), bytes()).prop_map(|(metric, value, threshold)| Event::Threshold {
+                metric,
+                value,
+                threshold
+            }),
             one_of().prop_map(|from| Event::Recovered { from }),
-            (micros(), micros(), text())
-                .prop_map(|(pause, duration, what)| Event::Capture { pause, duration, what }),
+            (micros(), micros(), text()).prop_map(|(pause, duration, what)| Event::Capture {
+                pause,
+                duration,
+                what
+            }),
             incident.prop_map(|(kind, phase, used, limit, raised_to, reason)| Event::Incident(Incident {
                 kind,
                 phase,
@@ -366,8 +371,11 @@ pub(super) mod tests {
                 raised_to,
                 reason
             })),
-            (any::<u64>(), any::<i64>(), text())
-                .prop_map(|(count, delta, what)| Event::Count { count, delta, what }),
+            (any::<u64>(), any::<i64>(), text()).prop_map(|(count, delta, what)| Event::Count {
+                count,
+                delta,
+                what
+            }),
             text().prop_map(|text| Event::Note { text }),
             (prop::array::uniform6(any::<u64>()), text()).prop_map(|([held, reclaimable, limit, max, oom, oom_kill], group)| {
                 let [held, reclaimable, limit] = [held, reclaimable, limit].map(Bytes);

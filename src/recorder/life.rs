@@ -191,27 +191,62 @@ mod tests {
             ("signal", Recording { words: words(11, 0), ..recording() }),
             // After an orderly exit something still crashed.
             ("signal", Recording { words: words(11, 5), end: end(EndKind::Exit, Some(0), 0), ..recording() }),
-            ("uncaught", Recording { exception: exception(0), end: end(EndKind::Exit, Some(1), 9), ..recording() }),
+            (
+                "uncaught",
+                Recording { exception: exception(0), end: end(EndKind::Exit, Some(1), 9), ..recording() },
+            ),
             ("uncaught", Recording { exception: exception(0), words: words(6, 9), ..recording() }),
             // Somebody listened and went on; the end, later, is another matter.
-            ("clean", Recording { exception: exception(0), end: end(EndKind::Exit, Some(0), 9), ..recording() }),
-            ("clean", Recording { exception: exception(0), end: end(EndKind::Exit, Some(1), 99_000), ..recording() }),
-            ("unknown", Recording { exception: exception(0), ..recording() }),
-            ("heap limit", Recording { events: vec![incident(HeapLimit, Began, 0)], words: words(6, 60_000), ..recording() }),
-            ("heap limit", Recording { events: vec![incident(HeapLimit, Captured, 0)], ..recording() }),
             (
-                "heap limit",
-                Recording { events: vec![incident(HeapLimit, Began, 0)], end: end(EndKind::Exit, Some(1), 9), ..recording() },
+                "clean",
+                Recording { exception: exception(0), end: end(EndKind::Exit, Some(0), 9), ..recording() },
             ),
             (
                 "clean",
-                Recording { events: vec![incident(HeapLimit, Began, 0)], end: end(EndKind::Exit, Some(0), 9), ..recording() },
+                Recording {
+                    exception: exception(0),
+                    end: end(EndKind::Exit, Some(1), 99_000),
+                    ..recording()
+                },
+            ),
+            ("unknown", Recording { exception: exception(0), ..recording() }),
+            (
+                "heap limit",
+                Recording {
+                    events: vec![incident(HeapLimit, Began, 0)],
+                    words: words(6, 60_000),
+                    ..recording()
+                },
+            ),
+            ("heap limit", Recording { events: vec![incident(HeapLimit, Captured, 0)], ..recording() }),
+            (
+                "heap limit",
+                Recording {
+                    events: vec![incident(HeapLimit, Began, 0)],
+                    end: end(EndKind::Exit, Some(1), 9),
+                    ..recording()
+                },
+            ),
+            (
+                "clean",
+                Recording {
+                    events: vec![incident(HeapLimit, Began, 0)],
+                    end: end(EndKind::Exit, Some(0), 9),
+                    ..recording()
+                },
             ),
             (
                 "signal",
-                Recording { events: vec![incident(HeapLimit, Began, 0)], words: words(6, 999_000), ..recording() },
+                Recording {
+                    events: vec![incident(HeapLimit, Began, 0)],
+                    words: words(6, 999_000),
+                    ..recording()
+                },
             ),
-            ("container limit", Recording { events: vec![incident(ContainerLimit, Began, 0)], ..recording() }),
+            (
+                "container limit",
+                Recording { events: vec![incident(ContainerLimit, Began, 0)], ..recording() },
+            ),
             (
                 "unknown",
                 Recording {
@@ -221,7 +256,11 @@ mod tests {
             ),
             (
                 "signal",
-                Recording { events: vec![incident(ContainerLimit, Began, 0)], words: words(7, 1), ..recording() },
+                Recording {
+                    events: vec![incident(ContainerLimit, Began, 0)],
+                    words: words(7, 1),
+                    ..recording()
+                },
             ),
         ];
         for (index, (expected, recording)) in cases.iter().enumerate() {

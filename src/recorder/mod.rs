@@ -15,17 +15,17 @@ mod header;
 mod layout;
 mod life;
 pub mod record;
-mod recorder;
 mod recording;
 mod sample;
+mod writer;
 
 pub use event::{Event, Incident, IncidentKind, IncidentPhase, LimitedText, Metric, PauseKind, Recovery};
 pub use header::Header;
 pub use layout::{DEFAULT_BYTES, Layout, MOST_BYTES, Region, SMALLEST_BYTES, TextKind};
 pub use life::{Ended, Life};
 pub use record::{End, EndKind, Exception, Words};
-pub use recorder::{Medium, Recorder};
 pub use recording::{Damage, Judgement, RecordedEvent, RecordedSample, Recording, State, StoredText};
+pub use writer::{Medium, Recorder};
 
 #[cfg(test)]
 mod tests;

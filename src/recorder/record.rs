@@ -149,6 +149,7 @@ pub struct Numbers<'a>(pub &'a [u8]);
 
 impl<'a> Numbers<'a> {
     /// The next number.
+    #[allow(clippy::should_implement_trait, reason = "there is always one more: 0")]
     pub fn next(&mut self) -> u64 {
         let value = number(self.0, 0);
         self.0 = self.0.get(8..).unwrap_or_default();
@@ -351,9 +352,12 @@ mod tests {
         }
         assert_eq!(Words::decode(&record(words.encode(&mut place, 1, words::FATAL))), Some(words));
         assert_eq!(Words::decode(&record(words.encode(&mut place, 1, words::HANDLED))), None);
-        for (kind, exit_code) in
-            [(EndKind::Exit, Some(0)), (EndKind::Exit, Some(-1)), (EndKind::Teardown, None), (EndKind::Stopped, None)]
-        {
+        for (kind, exit_code) in [
+            (EndKind::Exit, Some(0)),
+            (EndKind::Exit, Some(-1)),
+            (EndKind::Teardown, None),
+            (EndKind::Stopped, None),
+        ] {
             let end = End { at: UnixMillis(9), kind, exit_code };
             assert_eq!(End::decode(&record(end.encode(&mut place, 1))), Some(end));
         }

@@ -341,7 +341,9 @@ mod tests {
     fn the_longest_pause_is_told_once() {
         let probe = Probe::new();
         assert_eq!(probe.take_longest_pause(), None);
-        for (kind, micros) in [(GcKind::Minor, 3), (GcKind::Step, 70), (GcKind::Major, 70), (GcKind::Minor, 9)] {
+        for (kind, micros) in
+            [(GcKind::Minor, 3), (GcKind::Step, 70), (GcKind::Major, 70), (GcKind::Minor, 9)]
+        {
             probe.record_gc(kind, micros * 1000, None, UnixMillis(0));
         }
         assert_eq!(probe.take_longest_pause().map(|(_, pause)| pause), Some(Micros(70)));

@@ -41,8 +41,11 @@ impl StoredName {
         let plain = EXTENSIONS.iter().find_map(|(end, _)| name.strip_suffix(end)).unwrap_or(name);
         let profile = || PROFILES.iter().find_map(|&(end, kind)| Some((name.strip_suffix(end)?, kind)));
         let flight = || Some((name.strip_suffix(FLIGHT.1)?, StoredKind::Flight));
-        let (stem, kind) =
-            plain.strip_suffix(SNAPSHOT).map(|stem| (stem, StoredKind::Snapshot)).or_else(profile).or_else(flight)?;
+        let (stem, kind) = plain
+            .strip_suffix(SNAPSHOT)
+            .map(|stem| (stem, StoredKind::Snapshot))
+            .or_else(profile)
+            .or_else(flight)?;
         let parts = stem.strip_prefix(PREFIX)?;
         let (parts, wanted) = match kind {
             StoredKind::Flight => (parts.strip_prefix(FLIGHT.0)?, 2),

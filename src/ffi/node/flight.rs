@@ -204,7 +204,8 @@ fn is_alive(_: &Path) -> Option<bool> {
 
 /// A recording as JavaScript sees it.
 fn view(recording: &Recording, is_alive: Option<bool>) -> Value {
-    let Recording { header, samples, events, state, words, exception, end, summary, report, damage } = recording;
+    let Recording { header, samples, events, state, words, exception, end, summary, report, damage } =
+        recording;
     let sample = |sample, status, kind| {
         let mut value = json!(SampleRecord::from(sample));
         value["status"] = json!(status);
@@ -255,8 +256,12 @@ fn header_view(header: &Header) -> Value {
 fn event_view(event: &RecordedEvent) -> Value {
     let RecordedEvent { at, event, .. } = event;
     let mut value = match event {
-        Event::MajorGc { used, external } => json!({ "type": "major-gc", "usedBytes": used, "externalBytes": external }),
-        Event::Pause { kind, pause } => json!({ "type": "pause", "kind": kind, "pauseMs": pause.as_millis() }),
+        Event::MajorGc { used, external } => {
+            json!({ "type": "major-gc", "usedBytes": used, "externalBytes": external })
+        }
+        Event::Pause { kind, pause } => {
+            json!({ "type": "pause", "kind": kind, "pauseMs": pause.as_millis() })
+        }
         Event::Verdict { status, kind, growth_bytes_per_second, eta_ms, limit } => json!({
             "type": "verdict", "status": status, "kind": kind, "growthBytesPerSecond": growth_bytes_per_second,
             "etaMs": eta_ms, "limit": limit,
@@ -334,7 +339,8 @@ fn words_view(words: &Words) -> Value {
 
 /// The numbers of Linux, which a recording has.
 fn signal_name(number: u32) -> Option<&'static str> {
-    let names = [(4, "SIGILL"), (5, "SIGTRAP"), (6, "SIGABRT"), (7, "SIGBUS"), (8, "SIGFPE"), (11, "SIGSEGV")];
+    let names =
+        [(4, "SIGILL"), (5, "SIGTRAP"), (6, "SIGABRT"), (7, "SIGBUS"), (8, "SIGFPE"), (11, "SIGSEGV")];
     names.into_iter().find_map(|(n, name)| (n == number).then_some(name))
 }
 
@@ -348,6 +354,7 @@ fn end_view(end: &End) -> Value {
 
 /// What was recorded as JSON is given as such.
 fn text_view(text: &StoredText) -> Value {
-    let value = serde_json::from_str::<Value>(&text.text).unwrap_or_else(|_| Value::String(text.text.clone()));
+    let value =
+        serde_json::from_str::<Value>(&text.text).unwrap_or_else(|_| Value::String(text.text.clone()));
     json!({ "at": text.at, "value": value })
 }

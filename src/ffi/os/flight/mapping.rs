@@ -73,7 +73,8 @@ impl Mapping {
                 Err(error) => return Err(Error::io("create", &path, &error)),
             }
         }
-        let (path, error) = last.unwrap_or_else(|| (directory.to_path_buf(), ErrorKind::AlreadyExists.into()));
+        let (path, error) =
+            last.unwrap_or_else(|| (directory.to_path_buf(), ErrorKind::AlreadyExists.into()));
         Err(Error::io("create", &path, &error))
     }
 
@@ -115,7 +116,11 @@ fn reserve(file: &File, bytes: usize) -> io::Result<()> {
     // SAFETY: the struct is a valid place for the answer.
     let limit = unsafe {
         let mut limit = std::mem::zeroed::<libc::rlimit>();
-        if libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) == 0 { limit.rlim_cur } else { libc::RLIM_INFINITY }
+        if libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) == 0 {
+            limit.rlim_cur
+        } else {
+            libc::RLIM_INFINITY
+        }
     };
     if limit < bytes as libc::rlim_t {
         return Err(io::Error::from_raw_os_error(libc::EFBIG));

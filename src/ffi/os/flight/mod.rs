@@ -123,7 +123,10 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt;
             let metadata = std::fs::metadata(&path).expect("there");
-            assert_eq!((metadata.permissions().mode() & 0o777, metadata.len()), (0o600, SMALLEST_BYTES as u64));
+            assert_eq!(
+                (metadata.permissions().mode() & 0o777, metadata.len()),
+                (0o600, SMALLEST_BYTES as u64)
+            );
         }
         std::fs::remove_dir_all(&folder).expect("removed");
     }
@@ -138,7 +141,11 @@ mod tests {
     fn a_file_that_somebody_cuts_off_does_not_end_the_process() {
         let folder = std::env::temp_dir().join(format!("heapwarden-flight-cut-{}", std::process::id()));
         let flight = begin(&folder, header()).expect("begun");
-        std::fs::OpenOptions::new().write(true).open(&flight.path).and_then(|file| file.set_len(0)).expect("cut");
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(&flight.path)
+            .and_then(|file| file.set_len(0))
+            .expect("cut");
         let end = End { at: UnixMillis(1), kind: EndKind::Stopped, exit_code: None };
         // Without the handler of SIGBUS this is the end of the test's process.
         assert!(flight.recorder.end(&end));

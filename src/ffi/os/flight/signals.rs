@@ -76,7 +76,8 @@ pub fn thread() -> u64 {
 pub fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        if let Some(ms) = std::env::var("HEAPWARDEN_CRASH_WAIT_MS").ok().and_then(|ms| ms.trim().parse().ok()) {
+        if let Some(ms) = std::env::var("HEAPWARDEN_CRASH_WAIT_MS").ok().and_then(|ms| ms.trim().parse().ok())
+        {
             WAIT.store(ms, Ordering::Relaxed);
         }
         if !pin() {
@@ -312,5 +313,26 @@ unsafe fn call(
         let mut now = std::mem::zeroed::<libc::sigaction>();
         libc::sigaction(signal, ptr::null(), &raw mut now);
         now.sa_sigaction == on_signal as *const () as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_death_is_put_off_for_what_is_pending_and_no_longer_than_the_bound() {
+        let held = pending::begin();
+        WAIT.store(60, Ordering::Relaxed);
+        assert!(wait() >= 60, "nobody came to an end");
+        WAIT.store(60_000, Ordering::Relaxed);
+        let other = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            drop(held);
+        });
+        let waited = wait();
+        other.join().expect("no panic");
+        WAIT.store(WAIT_MS, Ordering::Relaxed);
+        assert!((50..60_000).contains(&waited), "{waited}");
     }
 }

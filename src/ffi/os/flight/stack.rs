@@ -36,7 +36,9 @@ impl AltStack {
         // by the result, which takes it back before it unmaps it.
         unsafe {
             let mut before = std::mem::zeroed::<libc::stack_t>();
-            if libc::sigaltstack(std::ptr::null(), &raw mut before) != 0 || before.ss_flags & libc::SS_DISABLE == 0 {
+            if libc::sigaltstack(std::ptr::null(), &raw mut before) != 0
+                || before.ss_flags & libc::SS_DISABLE == 0
+            {
                 return None;
             }
             let protection = libc::PROT_READ | libc::PROT_WRITE;
@@ -63,8 +65,12 @@ impl Drop for AltStack {
         unsafe {
             let mut now = std::mem::zeroed::<libc::stack_t>();
             let is_known = libc::sigaltstack(std::ptr::null(), &raw mut now) == 0;
-            if is_known && now.ss_flags & libc::SS_DISABLE == 0 && now.ss_sp == self.memory.as_ptr().add(GUARD) {
-                let none = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+            if is_known
+                && now.ss_flags & libc::SS_DISABLE == 0
+                && now.ss_sp == self.memory.as_ptr().add(GUARD)
+            {
+                let none =
+                    libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
                 if libc::sigaltstack(&raw const none, std::ptr::null_mut()) != 0 {
                     return;
                 }
@@ -105,7 +111,10 @@ mod tests {
         // SAFETY: the thread's function is valid and takes nothing; it is joined before the test ends.
         let fine = unsafe {
             let mut thread = std::mem::zeroed();
-            assert_eq!(libc::pthread_create(&raw mut thread, std::ptr::null(), work, std::ptr::null_mut()), 0);
+            assert_eq!(
+                libc::pthread_create(&raw mut thread, std::ptr::null(), work, std::ptr::null_mut()),
+                0
+            );
             let mut fine = std::ptr::null_mut();
             libc::pthread_join(thread, &raw mut fine);
             fine as usize
