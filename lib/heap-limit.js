@@ -74,7 +74,8 @@ class AtLimit {
 /** Without the bridge: Node's own snapshot, into the directory that `--diagnostic-dir` names or the working directory. Once a process. */
 function snapshotByNode() {
   try {
-    // Since 18.10: where it is missing there is none.
+    // Called experimental, since 18.10; where it is missing there is none.
+    // eslint-disable-next-line n/no-unsupported-features/node-builtins
     v8.setHeapSnapshotNearHeapLimit?.(1);
   } catch {
     // Another number was set already, on the command line.

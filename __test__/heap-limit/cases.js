@@ -21,6 +21,6 @@ const CASES = [
 ].map(([name, constructors]) => ({ name, file: program(name), constructors }));
 
 /** Limits in megabytes, small ones more often: of these most processes die. */
-const LIMITS = [40, 64, 100, 50, 160, 80, 40, 250, 128, 400, 56];
+const LIMITS = [40, 64, 100, 50, 80, 40, 160, 56, 40, 250, 48, 72, 400];
 
 module.exports = { CASES, LIMITS, HEALTHY: program('healthy') };

@@ -2,7 +2,7 @@
 //!
 //! What grows comes in numbers: a hundred thousand Sessions in one Map. So of nodes that are alike, by class and retaining path, the many
 //! count as new and the few as what was always there; from there on it is a comparison like any other. Where that explains little, one
-//! thing has grown large by itself: then all but the root counts as new, and the heaviest is followed down to where much becomes many.
+//! thing has grown large by itself: then all but V8's roots counts as new, and the heaviest is followed down to where much becomes many.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -12,7 +12,7 @@ use super::culprits::{Before, Culprit, culprits};
 use super::diff::{ConstructorDelta, ranked};
 use super::trees::Trees;
 use crate::error::Result;
-use crate::graph::{Graph, ROOT, filled};
+use crate::graph::{Graph, NodeKind, filled};
 
 /// The many have to explain one part in so many of the heap.
 const LITTLE: u64 = 4;
@@ -49,7 +49,11 @@ pub fn accumulated(graph: &Graph, cancel: &AtomicBool) -> Result<Accumulation> {
         return Ok(Accumulation { constructors, culprits: many });
     }
     let mut added = filled(true, graph.node_count())?;
-    added[ROOT as usize] = false;
+    // What V8 itself holds by is nobody's: the root, and its groups of roots.
+    graph
+        .nodes()
+        .filter(|&node| graph.kind(node) == NodeKind::Synthetic)
+        .for_each(|node| added[node as usize] = false);
     let mut few = find(added)?;
     if explained(&few) <= explained(&many) {
         return Ok(Accumulation { constructors, culprits: many });

@@ -377,10 +377,12 @@ pub(super) mod tests {
                 what
             }),
             text().prop_map(|text| Event::Note { text }),
-            (prop::array::uniform6(any::<u64>()), text()).prop_map(|([held, reclaimable, limit, max, oom, oom_kill], group)| {
-                let [held, reclaimable, limit] = [held, reclaimable, limit].map(Bytes);
-                Event::Container { held, reclaimable, limit, max, oom, oom_kill, group }
-            }),
+            (prop::array::uniform6(any::<u64>()), text()).prop_map(
+                |([held, reclaimable, limit, max, oom, oom_kill], group)| {
+                    let [held, reclaimable, limit] = [held, reclaimable, limit].map(Bytes);
+                    Event::Container { held, reclaimable, limit, max, oom, oom_kill, group }
+                }
+            ),
         ]
     }
 

@@ -11,8 +11,8 @@ mod verdict;
 
 pub use file::{AtomicFile, Content, Reserved, create_folder, fresh};
 pub use leak::{
-    AllocationSite, Confirmation, ContainerLimitRecord, EvidenceNote, Frame, Grown, HeapLimitRecord, KnownLeak, LeakReport, Reason,
-    ReportedCulprit, Rung, SCHEMA_VERSION,
+    AllocationSite, Confirmation, ContainerLimitRecord, EvidenceNote, Frame, Grown, HeapLimitRecord,
+    KnownLeak, LeakReport, Reason, ReportedCulprit, Rung, SCHEMA_VERSION,
 };
 pub use look::look;
 pub use sample::{GcRecord, SampleRecord};

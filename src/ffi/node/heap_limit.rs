@@ -48,8 +48,10 @@ use look::Look;
 const ROOM_FOR_V8: u64 = 16 << 20;
 /// Above the highest limit that V8 has been told, where it wants a higher one still.
 const STEP: u64 = 1 << 20;
-/// How long other threads are waited for to fall asleep: those of the collection that has just ended sweep for some ten milliseconds.
+/// How long other threads are waited for to fall asleep: this, and as much for each megabyte of heap. Those of the collection that has just
+/// ended sweep for some ten milliseconds, and longer where others want the processors; a look inline takes ten times as long.
 const PATIENCE: Duration = Duration::from_millis(250);
+const PATIENCE_PER_MIB: Duration = Duration::from_millis(10);
 /// When a clone has to be done: this, and as much for each megabyte of heap.
 const DEADLINE: Duration = Duration::from_secs(60);
 const DEADLINE_PER_MIB: Duration = Duration::from_millis(500);
@@ -105,6 +107,8 @@ pub struct Shared {
     wake: Mutex<Weak<Wake>>,
     kept: Mutex<Option<Kept>>,
     recorder: Mutex<Option<Arc<Recorder>>>,
+    /// When the incident was whose clone came to grief, if the last one did.
+    lost: Mutex<Option<UnixMillis>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -135,14 +139,17 @@ impl Shared {
 
     fn record(&self, at: UnixMillis, record: &HeapLimitRecord, reason: &str) {
         if let Some(recorder) = &*locked(&self.recorder) {
-            recorder.event(at, &Event::Incident(Incident {
-                kind: IncidentKind::HeapLimit,
-                phase: IncidentPhase::Began,
-                used: record.used_bytes,
-                limit: record.limit_bytes,
-                raised_to: record.raised_to_bytes,
-                reason: reason.to_owned(),
-            }));
+            recorder.event(
+                at,
+                &Event::Incident(Incident {
+                    kind: IncidentKind::HeapLimit,
+                    phase: IncidentPhase::Began,
+                    used: record.used_bytes,
+                    limit: record.limit_bytes,
+                    raised_to: record.raised_to_bytes,
+                    reason: reason.to_owned(),
+                }),
+            );
         }
     }
 
@@ -236,7 +243,9 @@ impl AtLimit for Watcher {
         }
         let wanted = self.options.slack_bytes.map(|bytes| Bytes(bytes as u64));
         let limit = raise(slack(wanted, current, memory_left()).0);
-        self.incident(current, limit, false);
+        self.shared.wait(self.patience());
+        self.captures.set(self.captures.get() - 1);
+        self.incident(UnixMillis::now(), current, limit, false);
         let limit = if self.highest.get() > limit.0 { raise(STEP) } else { limit };
         Reply { limit, again: self.captures.get() > 0 }
     }
@@ -246,17 +255,27 @@ impl AtLimit for Watcher {
             // Our own snapshot took the last memory. The draft is on disk.
             return;
         }
-        if is_heap && self.captures.get() > 0 && !self.shared.is_working() {
+        let is_working = self.shared.is_working();
+        self.shared.wait(self.patience());
+        // One more try where the clone came to grief: nobody else will tell.
+        let lost = locked(&self.shared.lost).take();
+        let is_first = !is_working && self.captures.get() > 0;
+        if is_heap && (is_first || lost.is_some()) {
+            self.captures.set(0);
             let limit = self.figures().1;
-            self.incident(limit, limit, true);
+            self.incident(lost.unwrap_or_else(UnixMillis::now), limit, limit, true);
+            self.shared.wait(self.patience());
         }
-        let wait = Duration::try_from_secs_f64(self.options.wait_ms / 1e3).unwrap_or_default();
-        let is_first = std::process::id() == 1;
-        self.shared.wait(if is_first { wait.max(FIRST_PROCESS_WAITS) } else { wait });
     }
 }
 
 impl Watcher {
+    /// How long this thread waits for a clone, with nothing else left to do.
+    fn patience(&self) -> Duration {
+        let wait = Duration::try_from_secs_f64(self.options.wait_ms / 1e3).unwrap_or_default();
+        if std::process::id() == 1 { wait.max(FIRST_PROCESS_WAITS) } else { wait }
+    }
+
     /// Used on the heap, and V8's limit.
     fn figures(&self) -> (Bytes, Bytes) {
         let figures = v8::from_statistics(&v8::heap_statistics(self.bridge, self.isolate));
@@ -264,10 +283,9 @@ impl Watcher {
     }
 
     /// Takes down that the heap is at its limit, and what it holds.
-    fn incident(&self, limit: Bytes, raised_to: Bytes, fatal: bool) {
-        self.captures.set(self.captures.get() - 1);
+    fn incident(&self, at: UnixMillis, limit: Bytes, raised_to: Bytes, fatal: bool) {
         let guard = pending::begin();
-        let (started, at) = (Instant::now(), UnixMillis::now());
+        let started = Instant::now();
         let (used, _) = self.figures();
         let record = HeapLimitRecord { used_bytes: used, limit_bytes: limit, raised_to_bytes: raised_to };
         let reason = if fatal { "heap-limit-fatal" } else { "heap-limit" };
@@ -365,7 +383,7 @@ impl Watcher {
         let mut limits = Limits {
             deadline: DEADLINE + DEADLINE_PER_MIB * mib,
             memory: room.ceiling(),
-            patience: PATIENCE,
+            patience: PATIENCE + PATIENCE_PER_MIB * mib,
             insist: false,
             outlives: true,
         };
@@ -395,8 +413,9 @@ impl Watcher {
         self.shared.begin(guard);
         let shared = Arc::clone(&self.shared);
         let spawned = spawn("heapwarden-limit", move || {
-            let report = guarded(|| Ok(heard(watch, look)));
-            if let Ok(report) = report {
+            let at = look.at;
+            if let Ok((report, is_lost)) = guarded(|| Ok(heard(watch, look))) {
+                *locked(&shared.lost) = is_lost.then_some(at);
                 shared.tell(report);
             }
             shared.end();
@@ -416,9 +435,9 @@ impl Watcher {
     }
 }
 
-/// Hears a clone to its end and gives its report; where it came to grief, one that says so.
+/// Hears a clone to its end and gives its report, and whether it came to grief: then the report says so.
 #[cfg(target_os = "linux")]
-fn heard(watch: crate::ffi::os::clone::Watch, look: Look) -> Value {
+fn heard(watch: crate::ffi::os::clone::Watch, look: Look) -> (Value, bool) {
     use crate::ffi::os::clone::Watched;
     use std::sync::atomic::AtomicBool;
 
@@ -437,10 +456,11 @@ fn heard(watch: crate::ffi::os::clone::Watch, look: Look) -> Value {
         Some(mut report) => {
             report["cpuMs"] = json!(cpu.map(|time| time.as_secs_f64() * 1e3));
             report["peakBytes"] = json!(peak);
-            report
+            (report, false)
         }
         None => {
-            look.without(Some(format!("a clone of the process came to grief: {}", lost.unwrap_or_default())))
+            let why = format!("a clone of the process came to grief: {}", lost.unwrap_or_default());
+            (look.without(Some(why)), true)
         }
     }
 }
