@@ -32,7 +32,7 @@ use crate::clone::message::Message;
 use crate::clone::room::{Room, Way};
 use crate::error::Result;
 use crate::ffi::os::pending;
-use crate::ffi::v8::{self, AtLimit, NearLimit, Reply};
+use crate::ffi::v8::{self, AtLimit, NearLimit, Next, Reply};
 use crate::recorder::IncidentPhase;
 use crate::report::{
     AtomicFile, EvidenceNote, HeapLimitRecord, LeakReport, Reason, SCHEMA_VERSION, VerdictRecord,
@@ -141,18 +141,24 @@ impl AtLimit for Watcher {
             Bytes(limit)
         };
         if self.is_looking.get() {
-            return Reply { limit: raise(ROOM_FOR_V8), again: true };
+            return Reply { limit: raise(ROOM_FOR_V8), next: Next::Same };
         }
         if self.captures.get() == 0 {
-            return Reply { limit: raise(STEP), again: false };
+            return Reply { limit: raise(STEP), next: Next::Before };
         }
         let wanted = self.options.slack_bytes.map(|bytes| Bytes(bytes as u64));
-        let limit = raise(slack(wanted, current, memory_left()).0);
+        // A heap may be past its limit by what was asked for at once.
+        let above = self.figures().0.saturating_sub(current);
+        let limit = raise(slack(wanted, current, memory_left()).0 + above.0);
         self.shared.wait(self.patience());
         self.captures.set(self.captures.get() - 1);
         self.incident(UnixMillis::now(), current, limit, false);
         let limit = if self.highest.get() > limit.0 { raise(STEP) } else { limit };
-        Reply { limit, again: self.captures.get() > 0 }
+        if self.options.thread_id != 0 {
+            // Node ends a worker at its limit, and has 16 MB for that. A heap that grew on until it is asked would end the process.
+            return Reply { limit, next: Next::BeforeAtOnce };
+        }
+        Reply { limit, next: if self.captures.get() > 0 { Next::Same } else { Next::Before } }
     }
 
     fn fatal(&self, is_heap: bool) {

@@ -21,8 +21,19 @@ const STEP: usize = 4 << 20;
 pub struct Reply {
     /// The new limit. One that is not higher ends the process.
     pub limit: Bytes,
-    /// Whether to be asked again; else whoever was there before is.
-    pub again: bool,
+    /// Who is asked from now on.
+    pub next: Next,
+}
+
+/// Who is asked when the heap is at its limit again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The same as now.
+    Same,
+    /// Whoever was there before.
+    Before,
+    /// Whoever was there before, and at once, while the heap is as it is: by a collection, which leaves it at its limit again.
+    BeforeAtOnce,
 }
 
 /// Whoever is told. Called on the isolate's thread, where no JavaScript may run: V8 has just collected garbage or has no memory left.
@@ -116,10 +127,16 @@ unsafe extern "C" fn on_near_limit(data: *mut c_void, current: usize, _initial: 
         Rc::from_raw(state)
     };
     let asked = catch_unwind(AssertUnwindSafe(|| state.whom.near(Bytes(current as u64))));
-    let reply = asked.unwrap_or(Reply { limit: Bytes(current.saturating_add(STEP) as u64), again: false });
-    if !reply.again && state.is_added.replace(false) {
+    let limit = Bytes(current.saturating_add(STEP) as u64);
+    let reply = asked.unwrap_or(Reply { limit, next: Next::Before });
+    if reply.next != Next::Same && state.is_added.replace(false) {
         // SAFETY: V8 has this callback, has read it before it called, and calls on the isolate's thread.
         unsafe { (state.functions.remove)(state.isolate.0.as_ptr(), on_near_limit, 0) };
+        if reply.next == Next::BeforeAtOnce {
+            // SAFETY: as above; V8 lets its callback collect, as one that takes a snapshot has to. It does not come back to this function:
+            // V8 does not have it any more.
+            unsafe { (state.functions.collect)(state.isolate.0.as_ptr()) };
+        }
     }
     usize::try_from(reply.limit.0).unwrap_or(current)
 }

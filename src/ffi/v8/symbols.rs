@@ -100,6 +100,8 @@ pub struct SamplingFunctions {
 pub struct NearLimitFunctions {
     pub(super) add: AddNearHeapLimit,
     pub(super) remove: RemoveNearHeapLimit,
+    /// `Isolate::LowMemoryNotification`: collects all garbage that there is.
+    pub(super) collect: unsafe extern "C" fn(*mut RawIsolate),
 }
 
 /// Where a process ends that is out of memory, in the two shapes that it has: what sets V8's handler, and the handler that Node has set.
@@ -235,6 +237,7 @@ fn load_near_limit() -> Result<NearLimitFunctions, &'static str> {
     Ok(NearLimitFunctions {
         add: symbol!("_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_"),
         remove: symbol!("_ZN2v87Isolate27RemoveNearHeapLimitCallbackEPFmPvmmEm"),
+        collect: symbol!("_ZN2v87Isolate21LowMemoryNotificationEv"),
     })
 }
 
