@@ -55,7 +55,8 @@ class MemoryMonitor extends EventEmitter {
     this.#native = translated(
       () => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
     this.#wantsCpu = this.#native.wantsCpu;
-    this.#evidence = new Evidence(this.#options, undefined, (when, looked) => recordLook(this.#native, when, looked));
+    const onLook = this.#options.blackBox && ((when, looked) => recordLook(this.#native, when, looked));
+    this.#evidence = new Evidence(this.#options, undefined, onLook);
     this.#sites = new SuspectSites(this.#options);
     this.#suspicion = new Suspicion(this.#native, this.#evidence, (error) => this.#tellLater('error', error));
     const locate = this.#options.evidence === 'none' ? 'none' : 'auto';
@@ -220,7 +221,7 @@ class MemoryMonitor extends EventEmitter {
       case 'leak':
         this.#report(verdict).then(
           (report) => {
-            recordReport(this.#native, report);
+            if (this.#options.blackBox) recordReport(this.#native, report);
             this.#tellLater('leak', report);
           },
           (error) => this.#tellLater('error', error),
