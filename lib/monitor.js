@@ -67,7 +67,10 @@ class MemoryMonitor extends EventEmitter {
     const onLook = this.#options.blackBox && ((when, looked) => recordLook(this.#native, when, looked));
     this.#evidence = new Evidence(this.#options, undefined, onLook);
     this.#evidence.onBaseline = (capture, rung) => this.#native.keepBaseline(capture, rung && JSON.stringify(rung));
-    this.#atLimit = new AtLimit(this.#options, (...told) => this.#tellLater(...told), (report) => this.#evidence.describe(report));
+    this.#atLimit = new AtLimit(this.#options, (...told) => this.#tellLater(...told), async (report) => {
+      await this.#evidence.describe(report);
+      recordReport(this.#native, report);
+    });
     this.#sites = new SuspectSites(this.#options);
     this.#suspicion = new Suspicion(this.#native, this.#evidence, (error) => this.#tellLater('error', error));
     const locate = this.#options.evidence === 'none' ? 'none' : 'auto';

@@ -14,35 +14,34 @@
 //! ```
 
 mod look;
+mod shared;
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use napi::sys;
-use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 use serde_json::{Value, json};
 
 use super::background::{guarded, spawn};
-use super::monitor::Wake;
-use crate::analysis::Baseline;
 use crate::clone::limit::{Means, inline_refusal, plan, slack};
 use crate::clone::message::Message;
 use crate::clone::room::{Room, Way};
 use crate::error::Result;
 use crate::ffi::os::pending;
 use crate::ffi::v8::{self, AtLimit, NearLimit, Reply};
-use crate::recorder::{Event, Incident, IncidentKind, IncidentPhase, Recorder};
+use crate::recorder::IncidentPhase;
 use crate::report::{
-    AtomicFile, EvidenceNote, HeapLimitRecord, LeakReport, Reason, Rung, SCHEMA_VERSION, VerdictRecord,
+    AtomicFile, EvidenceNote, HeapLimitRecord, LeakReport, Reason, SCHEMA_VERSION, VerdictRecord,
 };
 use crate::storage::Budget;
 use crate::units::{Bytes, UnixMillis};
 use look::Look;
+use shared::locked;
+pub use shared::{Kept, Shared};
 
 /// By how much the limit rises while V8 collects garbage for our own snapshot.
 const ROOM_FOR_V8: u64 = 16 << 20;
@@ -86,100 +85,6 @@ pub struct HeapLimitOptions {
     pub no_clone: Option<String>,
     /// How long a process that dies waits for its report.
     pub wait_ms: f64,
-}
-
-/// What growth is measured from.
-#[derive(Clone)]
-pub struct Kept {
-    pub baseline: Arc<Baseline>,
-    /// The rung of the ladder that it was.
-    pub rung: Option<Rung>,
-}
-
-/// What the JavaScript thread and the one that hears a clone both use.
-#[derive(Default)]
-pub struct Shared {
-    /// What JavaScript is to be told.
-    inbox: Mutex<VecDeque<Value>>,
-    /// There while a clone is at work: what keeps the process's death waiting.
-    working: Mutex<Option<pending::Guard>>,
-    idle: Condvar,
-    wake: Mutex<Weak<Wake>>,
-    kept: Mutex<Option<Kept>>,
-    recorder: Mutex<Option<Arc<Recorder>>>,
-    /// When the incident was whose clone came to grief, if the last one did.
-    lost: Mutex<Option<UnixMillis>>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic while it was held leaves a value that is whole: each is replaced at once.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Shared {
-    /// What JavaScript has not been told yet, oldest first.
-    pub fn take(&self) -> Vec<Value> {
-        locked(&self.inbox).drain(..).collect()
-    }
-
-    /// Has growth measured from there; nothing for not at all.
-    pub fn keep(&self, kept: Option<Kept>) {
-        *locked(&self.kept) = kept;
-    }
-
-    /// Has JavaScript woken by `wake` from now on.
-    pub fn woken_by(&self, wake: &Arc<Wake>) {
-        *locked(&self.wake) = Arc::downgrade(wake);
-    }
-
-    /// Has the black box told, too.
-    pub fn recorded_by(&self, recorder: Option<Arc<Recorder>>) {
-        *locked(&self.recorder) = recorder;
-    }
-
-    fn record(&self, at: UnixMillis, record: &HeapLimitRecord, reason: &str) {
-        if let Some(recorder) = &*locked(&self.recorder) {
-            recorder.event(
-                at,
-                &Event::Incident(Incident {
-                    kind: IncidentKind::HeapLimit,
-                    phase: IncidentPhase::Began,
-                    used: record.used_bytes,
-                    limit: record.limit_bytes,
-                    raised_to: record.raised_to_bytes,
-                    reason: reason.to_owned(),
-                }),
-            );
-        }
-    }
-
-    fn tell(&self, what: Value) {
-        locked(&self.inbox).push_back(what);
-        let wake = locked(&self.wake).upgrade();
-        if let Some(wake) = wake {
-            wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
-        }
-    }
-
-    fn begin(&self, guard: pending::Guard) {
-        *locked(&self.working) = Some(guard);
-    }
-
-    fn end(&self) {
-        locked(&self.working).take();
-        self.idle.notify_all();
-    }
-
-    fn is_working(&self) -> bool {
-        locked(&self.working).is_some()
-    }
-
-    /// Waits until no clone is at work, for `most`; from then on nobody else waits for it either.
-    fn wait(&self, most: Duration) {
-        let working = locked(&self.working);
-        let waited = self.idle.wait_timeout_while(working, most, |working| working.is_some());
-        waited.unwrap_or_else(PoisonError::into_inner).0.take();
-    }
 }
 
 /// The watch over one isolate's limit, from creation to drop, on its thread.
@@ -288,11 +193,11 @@ impl Watcher {
         let started = Instant::now();
         let (used, _) = self.figures();
         let record = HeapLimitRecord { used_bytes: used, limit_bytes: limit, raised_to_bytes: raised_to };
-        let reason = if fatal { "heap-limit-fatal" } else { "heap-limit" };
-        self.shared.record(at, &record, reason);
         let kept = locked(&self.shared.kept).clone();
         let draft = self.draft(at, record, kept.as_ref());
         let file = self.file(at);
+        let reason = if fatal { "heap-limit-fatal" } else { "heap-limit" };
+        self.shared.record(IncidentPhase::Began, record, reason);
         // Whatever comes now, that much is known.
         let _ = written(&draft, &file);
         self.shared.tell(json!({
@@ -311,7 +216,7 @@ impl Watcher {
         match planned.way {
             Some(way @ (Way::Clone | Way::Census)) => self.in_clone(look, way, &room, &means, guard),
             Some(Way::Inline) => self.inline(look),
-            None => self.tell(look.without(None)),
+            None => self.finish(&look, look.without(None)),
         }
     }
 
@@ -371,7 +276,7 @@ impl Watcher {
         self.is_looking.set(true);
         let report = look.take(self, "inline", Way::Inline, |_| {});
         self.is_looking.set(false);
-        self.tell(report);
+        self.finish(&look, report);
     }
 
     /// Has a clone look at the heap, which writes the report and outlives this process if need be.
@@ -404,19 +309,23 @@ impl Watcher {
         }
         let watch = match made {
             Ok(Attempt::Made(watch, _)) => watch,
-            Ok(Attempt::Busy) => return self.tell(look.without(Some("no clone could be made".into()))),
+            Ok(Attempt::Busy) => {
+                return self.finish(&look, look.without(Some("no clone could be made".into())));
+            }
             Err(error) if inline_refusal(room, means).is_none() => {
                 return self.inline(look.because(&format!("not in a clone: {error}")));
             }
-            Err(error) => return self.tell(look.without(Some(error.to_string()))),
+            Err(error) => return self.finish(&look, look.without(Some(error.to_string()))),
         };
         self.shared.begin(guard);
         let shared = Arc::clone(&self.shared);
         let spawned = spawn("heapwarden-limit", move || {
-            let at = look.at;
+            let (at, record) = (look.at, look.draft.heap_limit);
             if let Ok((report, is_lost)) = guarded(|| Ok(heard(watch, look))) {
                 *locked(&shared.lost) = is_lost.then_some(at);
-                shared.tell(report);
+                if let Some(record) = record {
+                    shared.finish(record, report);
+                }
             }
             shared.end();
         });
@@ -430,8 +339,10 @@ impl Watcher {
         self.inline(look);
     }
 
-    fn tell(&self, report: Value) {
-        self.shared.tell(report);
+    fn finish(&self, look: &Look, report: Value) {
+        if let Some(record) = look.draft.heap_limit {
+            self.shared.finish(record, report);
+        }
     }
 }
 

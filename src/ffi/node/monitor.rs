@@ -319,6 +319,7 @@ impl NativeMonitor {
     #[napi(catch_unwind)]
     pub fn stop(&self, env: Env) {
         let Some(running) = self.slot.borrow_mut().take() else { return };
+        self.at_limit.recorded_by(None);
         let slot = Rc::as_ptr(&self.slot).cast_mut().cast::<c_void>();
         // SAFETY: the slot was filled, so `start` registered exactly this pair of function and pointer, and the teardown,
         // which would have emptied the slot, has not run.
