@@ -169,6 +169,18 @@ test('the monitor has an event for it', linux, async (t) => {
   assert.deepEqual([code, stdout], [0, 'killed\n'], stderr);
 });
 
+test('death at V8\'s limit has the culprits of its report', { skip: linux.skip || (bridgeIsOff && 'nobody is told of the limit') }, async (t) => {
+  const directory = path.join(folder(t), 'evidence');
+  const program = path.join(ROOT, 'bench/container-deaths/program.js');
+  const { signal } = await run(['--max-old-space-size=60', '--require', 'heapwarden/register', program, 'heap', '60'], {
+    env: { HEAPWARDEN_DIR: directory, HEAPWARDEN_INTERVAL_MS: '500' },
+  });
+  assert.equal(signal, 'SIGABRT');
+  const { finding } = await postmortem(directory);
+  assert.deepEqual([finding.cause.kind, finding.cause.certainty, finding.cause.exitCode], ['heap-limit', 'certain', 134]);
+  assert.deepEqual([finding.culprits[0]?.constructorName, finding.culpritsFrom?.reason], ['Order', 'heap-limit']);
+});
+
 // With the bridge or without, the container is the same.
 test('death at a container\'s limit', { ...linux, skip: linux.skip || (bridgeIsOff && 'the same without the bridge') }, async (t) => {
   const { memoryGroup } = require('../bench/container-deaths/group');
