@@ -1096,7 +1096,10 @@ export type RecordedEvent = { at: string } & (
   | { type: 'capture'; what: string; pauseMs: number; durationMs: number }
   | ({ type: 'incident' } & RecordedIncident)
   | { type: 'count'; what: string; count: number; countDelta: number }
-  | { type: 'note'; text: string });
+  | { type: 'note'; text: string }
+  | {
+    type: 'container'; heldBytes: number; reclaimableBytes: number; limitBytes: number; max: number; oom: number; oomKill: number; group: string;
+  });
 
 /** What a fatal signal left. */
 export interface LastWords {

@@ -25,6 +25,15 @@ const recorded = (directory, script, env = {}) => evaluate(script, {
 });
 const DIES = 'setTimeout(() => process.kill(process.pid, "SIGKILL"), 300)';
 const ENDS = 'setTimeout(() => {}, 100)';
+/** Has a program do something when there are so many files of a kind beside its own recording, and a moment later. */
+const whenThereAre = (count, pattern, action) => `
+  const waiting = setInterval(() => {
+    const names = require('node:fs').readdirSync(process.env.HEAPWARDEN_DIR);
+    if (names.filter((name) => ${pattern}.test(name)).length < ${count}) return;
+    clearInterval(waiting);
+    setTimeout(() => { ${action} }, 400);
+  }, 20);
+`;
 
 /** What the command says as JSON, held against its schema. */
 async function postmortem(...places) {
@@ -94,8 +103,8 @@ test('the next start tells of a death, once, and writes it down', linux, async (
   const first = await recorded(directory, DIES);
   assert.equal(first.signal, 'SIGKILL');
   assert.equal(first.stderr, '', 'nobody died before');
-  const waits = 'setTimeout(() => {}, 1500)';
-  const both = await Promise.all([recorded(directory, waits), recorded(directory, waits)]);
+  const seen = whenThereAre(1, /^heapwarden-postmortem-/, '');
+  const both = await Promise.all([recorded(directory, seen), recorded(directory, seen)]);
   const lines = both.flatMap(({ stderr }) => stderr.split('\n')).filter((line) => line.includes('did not end cleanly'));
   assert.equal(lines.length, 1, both.map(({ stderr }) => stderr).join('\n---\n'));
   assert.match(lines[0], /^heapwarden: Process \d+ did not end cleanly: .*; heapwarden postmortem .*\.hwr$/);
@@ -103,6 +112,7 @@ test('the next start tells of a death, once, and writes it down', linux, async (
   assert.equal(written.length, 1, `${written}`);
   const finding = JSON.parse(fs.readFileSync(path.join(directory, written[0]), 'utf8'));
   assert.ok(validate({ schemaVersion: 1, place: directory, finding, others: [], unreadable: [] }), JSON.stringify(validate.errors, null, 2));
+  const waits = 'setTimeout(() => {}, 1000)';
   const third = await recorded(directory, waits);
   assert.equal(third.stderr, '', 'told already, and the others ended well');
   const off = await recorded(directory, DIES).then(() => recorded(directory, waits, { HEAPWARDEN_POSTMORTEM: 'off' }));
@@ -135,10 +145,10 @@ test('a life that goes on is not a death', linux, async (t) => {
 
 test('a process that dies with its workers is one death', linux, async (t) => {
   const directory = path.join(folder(t), 'evidence');
-  const worker = 'setTimeout(() => {}, 5000)';
+  const worker = 'setTimeout(() => {}, 60000)';
   await recorded(directory, `const { Worker } = require('node:worker_threads');
     for (let i = 0; i < 2; i++) new Worker(${JSON.stringify(worker)}, { eval: true });
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1500);`);
+    ${whenThereAre(3, /\.hwr$/, 'process.kill(process.pid, "SIGKILL")')}`);
   const { finding, others } = await postmortem(directory);
   assert.deepEqual([finding.threadId, ...others.map(({ threadId }) => threadId > 0)], [0, true, true]);
   const told = [];
@@ -157,6 +167,18 @@ test('the monitor has an event for it', linux, async (t) => {
     setTimeout(() => {}, 20000);
   `);
   assert.deepEqual([code, stdout], [0, 'killed\n'], stderr);
+});
+
+test('death at V8\'s limit has the culprits of its report', { skip: linux.skip || (bridgeIsOff && 'nobody is told of the limit') }, async (t) => {
+  const directory = path.join(folder(t), 'evidence');
+  const program = path.join(ROOT, 'bench/container-deaths/program.js');
+  const { signal } = await run(['--max-old-space-size=60', '--require', 'heapwarden/register', program, 'heap', '60'], {
+    env: { HEAPWARDEN_DIR: directory, HEAPWARDEN_INTERVAL_MS: '500' },
+  });
+  assert.equal(signal, 'SIGABRT');
+  const { finding } = await postmortem(directory);
+  assert.deepEqual([finding.cause.kind, finding.cause.certainty, finding.cause.exitCode], ['heap-limit', 'certain', 134]);
+  assert.deepEqual([finding.culprits[0]?.constructorName, finding.culpritsFrom?.reason], ['Order', 'heap-limit']);
 });
 
 // With the bridge or without, the container is the same.

@@ -64,7 +64,8 @@ class MemoryMonitor extends EventEmitter {
     this.#native = translated(
       () => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
     this.#wantsCpu = this.#native.wantsCpu;
-    this.#evidence = new Evidence(this.#options, undefined, (when, looked) => recordLook(this.#native, when, looked));
+    const onLook = this.#options.blackBox && ((when, looked) => recordLook(this.#native, when, looked));
+    this.#evidence = new Evidence(this.#options, undefined, onLook);
     this.#evidence.onBaseline = (capture, rung) => this.#native.keepBaseline(capture, rung && JSON.stringify(rung));
     this.#atLimit = new AtLimit(this.#options, (...told) => this.#tellLater(...told), async (report) => {
       await this.#evidence.describe(report);
@@ -252,7 +253,7 @@ class MemoryMonitor extends EventEmitter {
       case 'leak':
         this.#report(verdict).then(
           (report) => {
-            recordReport(this.#native, report);
+            if (this.#options.blackBox) recordReport(this.#native, report);
             this.#tellLater('leak', report);
           },
           (error) => this.#tellLater('error', error),
