@@ -54,8 +54,132 @@ export interface MonitorOptions {
   allocationSites?: boolean | (AllocationProfileOptions & { files?: boolean });
   /** Whether listeners, timers and handles are counted, too, as a {@link ListenerAuditor} does. Default: true. */
   listeners?: boolean;
+  /**
+   * Whether this life is recorded in a file of fixed size that outlives the process, whatever it dies of (docs/black-box.md; Linux). Default:
+   * true if `directory` is given, and under `heapwarden/register`. `bytes`: length of the file, from 256 KiB to 64 MiB, 1 MiB by default;
+   * `files`: how many recordings there may be in `directory`, those of living processes not counted, 10 by default.
+   */
+  blackBox?: boolean | { bytes?: number; files?: number };
+  /**
+   * What is done when the heap comes to its limit: the limit is raised, the heap looked at, a LeakReport written into `directory` by native code,
+   * and `oom-risk` emitted. Default: true. See docs/heap-limit.md.
+   */
+  heapLimit?: boolean | HeapLimitOptions;
+  /** Whether the memory of the process's container is followed, and told of with `oom-risk` (docs/postmortem.md; Linux). Default: true. */
+  containerWatch?: boolean;
+  /**
+   * Whether lives recorded in `directory` that ended badly are told of, with `postmortem`, some moments after the start. Default: as `blackBox`, in
+   * the main thread.
+   */
+  postmortem?: boolean;
   /** Told of what nobody listens to. Default: `process.emitWarning` with a code. */
   logger?: Logger;
+}
+
+/** What is done at the heap's limit. */
+export interface HeapLimitOptions {
+  /**
+   * By how much the limit is raised, so that the process can be drained, from 1. Default: a tenth of the limit, 16 at least and 256 at most, and
+   * no more than a quarter of the memory that the process can still take.
+   */
+  slackMB?: number;
+  /**
+   * Whether the snapshot is kept as a file in `directory`, within `maxFiles` and `maxBytes`. Default: false. Without the bridge to V8 this
+   * has Node write one: `v8.setHeapSnapshotNearHeapLimit(1)`.
+   */
+  snapshot?: boolean;
+  /** How many times in the life of the thread, from 1 to 100; each raises the limit by the slack. Default: 1. */
+  captures?: number;
+  /** How long a process that dies waits for a report that a clone is still writing. Default: 20 000; two minutes at least for process 1. */
+  waitMs?: number;
+}
+
+/** V8's heap limit was reached: the process may end soon. */
+export interface HeapRisk {
+  kind: 'heap';
+  /** `heap-limit-fatal`: V8 has given up without asking, and ends the process when the report is written. */
+  reason: 'heap-limit' | 'heap-limit-fatal';
+  /** ISO 8601. */
+  at: string;
+  usedBytes: number;
+  limitBytes: number;
+  raisedToBytes: number;
+  /** Where the LeakReport is, or will be: `heap-limit` tells when. */
+  report: string;
+}
+
+/** The container is about to be full: the kernel may kill the process. See docs/postmortem.md. */
+export interface ContainerRisk {
+  kind: 'container';
+  /** Nearly full; full within seconds at this pace; full and waiting for memory; an allocation that failed, or a process beside that was killed. */
+  reason: 'level' | 'pace' | 'stalled' | 'oom';
+  /** ISO 8601. */
+  at: string;
+  /** What the container holds that the kernel cannot take back. */
+  usedBytes: number;
+  /** What the kernel can take back: page cache. */
+  reclaimableBytes: number;
+  limitBytes: number;
+}
+
+/** A limit is near. */
+export type OomRisk = HeapRisk | ContainerRisk;
+
+/** How certain a claim is: said by the process or the kernel, or following from figures. */
+export type Certainty = 'certain' | 'inferred';
+
+/** What a recording says of the end of a life. See docs/postmortem.md and docs/postmortem.schema.json. */
+export interface PostmortemFinding {
+  schemaVersion: 1;
+  /** The recording. */
+  file: string;
+  pid: number;
+  /** 0 is the main thread. */
+  threadId: number;
+  node: string;
+  title: string;
+  /** ISO 8601, as all times here. */
+  startedAt: string;
+  /** The last moment of which anything is known. */
+  lastSeenAt: string;
+  /** Null where the end was not recorded. */
+  endedAt: string | null;
+  intervalMs: number;
+  cause: {
+    kind: 'running' | 'clean-exit' | 'exit' | 'stopped' | 'terminated' | 'heap-limit' | 'container-limit' | 'native-growth' | 'fatal-error'
+      | 'uncaught-exception' | 'killed';
+    certainty: Certainty;
+    /** In words. */
+    what: string;
+    /** As a shell tells it: 128 and the signal's number for a signal. */
+    exitCode: number | null;
+    signal: string | null;
+  };
+  /** What the cause rests on. */
+  evidence: { certainty: Certainty; text: string }[];
+  /** What grew in the last minutes. */
+  growth: { kind: 'none' | 'heap' | 'external' | 'native'; rssBytes: number; heapBytes: number; externalBytes: number; overMs: number };
+  last: {
+    at: string;
+    heapUsedBytes: number;
+    heapAgeMs: number;
+    heapLimitBytes: number;
+    floorBytes: number | null;
+    externalBytes: number;
+    rssBytes: number;
+    containerHeldBytes: number | null;
+    containerLimitBytes: number | null;
+  } | null;
+  verdict: Verdict | null;
+  exception: { at: string; origin: 'uncaughtException' | 'unhandledRejection'; text: string } | null;
+  /** As the last report of this life has them. */
+  culprits: Culprit[];
+  culpritsFrom: { file: string | null; reportedAt: string | null; reason: string } | null;
+  /** What the last look at the heap found, as it was recorded. */
+  summary: unknown;
+  events: { at: string; kind: 'verdict' | 'threshold' | 'incident' | 'capture' | 'exception' | 'note'; text: string }[];
+  series: { at: string; heapUsed: number; floor: number | null; external: number; rss: number }[];
+  damage: { part: string; offset: number; torn: number; lost: number }[];
 }
 
 /** The part of a logger that is used; pino, bunyan and `console` have it. */
@@ -274,6 +398,8 @@ export interface AllocationSite extends AllocationFrame {
 /** What is told of a leak. */
 export interface LeakReport {
   schemaVersion: 1;
+  /** `verdict`: a leak was proven. `heap-limit`, `container-limit`: a limit was near, whatever the verdict was. */
+  reason: 'verdict' | 'heap-limit' | 'container-limit';
   /** ISO 8601. */
   reportedAt: string;
   pid: number;
@@ -281,6 +407,10 @@ export interface LeakReport {
   /** `process.version`. */
   node: string;
   verdict: Verdict;
+  /** There if `reason` is `heap-limit`. */
+  heapLimit?: { usedBytes: number; limitBytes: number; raisedToBytes: number };
+  /** There if `reason` is `container-limit`. */
+  containerLimit?: { usedBytes: number; limitBytes: number };
   /** Largest first, but for what a second look decided (`evidence.confirmation`); empty where no graph could be taken. */
   culprits: Culprit[];
   /** Classes that grew most, twenty at most. */
@@ -383,6 +513,14 @@ export interface MonitorEvents {
   suspect: [verdict: Verdict];
   leak: [report: LeakReport];
   threshold: [crossing: ThresholdCrossing];
+  /** V8's heap limit or the container's is near: the time to stop taking work. A report follows with `heap-limit` or `container-limit`. */
+  'oom-risk': [risk: OomRisk];
+  /** What the heap held at its limit, and the file that the report is in. */
+  'heap-limit': [report: LeakReport, file: string];
+  /** What fitted of evidence when the container was nearly full. */
+  'container-limit': [report: LeakReport];
+  /** A life recorded in `directory` ended as its program did not mean it to. Each is told once, to whoever starts first. */
+  postmortem: [finding: PostmortemFinding];
   recovered: [from: { from: 'leak' | 'threshold' }];
   /** Listeners, timers or handles that only ever become more, or Node's own warning that an emitter has many. */
   listeners: [growth: ListenerGrowth];
@@ -404,6 +542,8 @@ export class MemoryMonitor extends EventEmitter {
   readonly auditor: ListenerAuditor;
   /** Takes a sample now, between the clock's ticks, and gives it. */
   sample(): Sample;
+  /** The file in which this life is recorded; null where it is not, and while the monitor is stopped. */
+  readonly recordingPath: string | null;
   /** The last `maxSamples` samples, oldest first. */
   report(): Sample[];
   /** What the counters say, as of the last sample. */
@@ -927,6 +1067,110 @@ export interface AllocationSites {
  * Node has no inspector.
  */
 export function startAllocationProfile(options?: AllocationProfileOptions): AllocationProfile;
+
+/** A sample in a recording, with what the counters said then. */
+export interface RecordedSample extends Sample {
+  status: Verdict['status'];
+  kind: Verdict['kind'];
+}
+
+/** A limit that came near. */
+export interface RecordedIncident {
+  kind: 'heap-limit' | 'container-limit';
+  phase: 'began' | 'captured' | 'over';
+  usedBytes: number;
+  limitBytes: number;
+  /** V8's limit as it was raised meanwhile; 0 where it was not. */
+  raisedToBytes: number;
+  reason: string;
+}
+
+/** Something that happened between two samples. `at`: ISO 8601. */
+export type RecordedEvent = { at: string } & (
+  | { type: 'major-gc'; usedBytes: number; externalBytes: number }
+  | { type: 'pause'; kind: 'minor' | 'major' | 'step'; pauseMs: number }
+  | {
+    type: 'verdict'; status: Verdict['status']; kind: Verdict['kind'];
+    growthBytesPerSecond: number; etaMs: number | null; limit: Verdict['limit'];
+  }
+  | { type: 'threshold'; metric: 'heapUsed' | 'rss'; valueBytes: number; thresholdBytes: number }
+  | { type: 'recovered'; from: 'leak' | 'threshold' }
+  | { type: 'capture'; what: string; pauseMs: number; durationMs: number }
+  | ({ type: 'incident' } & RecordedIncident)
+  | { type: 'count'; what: string; count: number; countDelta: number }
+  | { type: 'note'; text: string }
+  | {
+    type: 'container'; heldBytes: number; reclaimableBytes: number; limitBytes: number; max: number; oom: number; oomKill: number; group: string;
+  });
+
+/** What a fatal signal left. */
+export interface LastWords {
+  at: string;
+  /** Null for one without a name here. */
+  signal: 'SIGABRT' | 'SIGSEGV' | 'SIGBUS' | 'SIGILL' | 'SIGFPE' | 'SIGTRAP' | null;
+  number: number;
+  /** `si_code`: above 0 where the processor raised it. */
+  code: number;
+  /** Of the fault, hexadecimal. */
+  address: string;
+  osThread: number;
+  /** The process that sent it; 0 for a fault. */
+  sender: number;
+  /** How long the death was put off for a report that was being written. */
+  waitedMs: number;
+}
+
+/** An exception that nobody caught. */
+export interface RecordedException {
+  at: string;
+  origin: 'uncaughtException' | 'unhandledRejection';
+  /** Its stack, or what else it says of itself; 3000 characters at most. */
+  text: string;
+}
+
+/** The mark of a clean end. */
+export interface RecordedEnd {
+  at: string;
+  kind: 'exit' | 'teardown' | 'stopped';
+  exitCode: number | null;
+}
+
+/** What a recording of a process's life tells, as far as the file is whole. */
+export interface Recording {
+  header: {
+    bytes: number; startedAt: string; pid: number; threadId: number; osThread: number; intervalMs: number;
+    heapLimit: number; containerLimit: number | null; bootId: string; node: string; title: string;
+  };
+  /** Whether the process that writes it lives; null where the file system does not tell. */
+  alive: boolean | null;
+  /** How the life ended, as far as the process itself recorded it. */
+  life: { startedAt: string; lastSeen: string } & (
+    | { ended: 'clean'; end: RecordedEnd }
+    | { ended: 'uncaught'; exception: RecordedException; end: RecordedEnd | null; words: LastWords | null }
+    | { ended: 'heap-limit'; at: string; incident: RecordedIncident; end: RecordedEnd | null; words: LastWords | null }
+    | { ended: 'signal'; words: LastWords }
+    | { ended: 'container-limit'; at: string; incident: RecordedIncident }
+    | { ended: 'unknown' });
+  /** Oldest first, without a gap. */
+  samples: RecordedSample[];
+  /** The newest figures: those of the last tick's beginning, where the process died within it. */
+  lastSample: RecordedSample | null;
+  verdict: Verdict | null;
+  /** Oldest first, without a gap. */
+  events: RecordedEvent[];
+  words: LastWords | null;
+  exception: RecordedException | null;
+  end: RecordedEnd | null;
+  /** What the last look at the heap found. */
+  summary: { at: string; value: unknown } | null;
+  /** The last leak report, shortened. */
+  report: { at: string; value: unknown } | null;
+  /** What is not whole, by part of the file: where reading stopped, what is torn, and how many whole records are older and not told. */
+  damage: { part: string; offset: number; torn: number; lost: number }[];
+}
+
+/** Reads the recording of a process's life, of whatever is left of it. Throws `HEAPWARDEN_ERR_RECORDING` for what is none. */
+export function readRecording(path: string): Recording;
 
 /** Every error of this package. */
 export class HeapwardenError extends Error {

@@ -7,6 +7,7 @@ const {
   writeSnapshot, captureSummary, captureCensus, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
 } = require('./lib/snapshot');
 const { startAllocationProfile } = require('./lib/allocation-sites');
+const { readRecording } = require('./lib/recording');
 
 module.exports.MemoryMonitor = MemoryMonitor;
 module.exports.ListenerAuditor = ListenerAuditor;
@@ -20,3 +21,4 @@ module.exports.histogramSnapshot = histogramSnapshot;
 module.exports.retainingPaths = retainingPaths;
 module.exports.diffSnapshots = diffSnapshots;
 module.exports.startAllocationProfile = startAllocationProfile;
+module.exports.readRecording = readRecording;

@@ -226,7 +226,8 @@ async function registered(t, env, flag = '--require', program = 'setInterval(() 
   const directory = path.join(folder(t), 'evidence');
   const source = `${program}; console.log("ready"); process.stdin.resume().on("end", () => process.exit(5));`;
   const child = spawn(process.execPath, [flag, 'heapwarden/register', '-e', source], {
-    cwd: ROOT, env: { ...process.env, HEAPWARDEN_DIR: directory, ...env }, stdio: 'pipe',
+    // The folder is for what is tested here alone.
+    cwd: ROOT, env: { ...process.env, HEAPWARDEN_BLACK_BOX: 'off', HEAPWARDEN_DIR: directory, ...env }, stdio: 'pipe',
   });
   t.after(() => child.kill('SIGKILL'));
   const told = { directory, child, stderr: '' };

@@ -22,7 +22,7 @@ const { OFF } = require('./suspect-sites');
  * warmed up, or is suspected, is most likely healthy.
  */
 const AUTO_LIMIT_MB = {
-  clone: { baseline: 512, suspect: 1024, leak: Infinity },
+  clone: { baseline: 512, suspect: 1024, leak: Infinity, container: Infinity },
   inline: { baseline: 128, suspect: 128, leak: 256 },
 };
 /** What asks for the looks that are always taken. */
@@ -31,6 +31,7 @@ const WHY = {
   late: 'a suspicion, with nothing to measure growth from',
   suspect: 'the counters suspect a leak: is there one?',
   leak: 'a leak was called: what has grown since the baseline?',
+  container: 'the container is about to be full: what has grown since the baseline?',
 };
 /** See `#leastAgeMs`. */
 const LEAST_AGE_INTERVALS = 2;
@@ -66,15 +67,20 @@ class Evidence {
   #looking;
   /** What the last look at a suspicion found, with the time at which it was taken. */
   #lastLook;
+  /** Told of each look that was taken. */
+  #onLook;
   /** Counts the releases, so that a baseline that was under way at one is not kept. */
   #released = 0;
+  /** Told of the capture that growth is measured from, with its rung; and, with nothing, that there is none any more. */
+  onBaseline = () => {};
 
-  /** `roomFor(way)` says whether there is memory for a way to look at the heap: see `room` in `clone.js`. */
-  constructor({ evidence, directory, maxFiles, maxBytes, intervalMs = 30_000 }, roomFor = room) {
+  /** `roomFor(way)` says whether there is memory for a way to look at the heap: see `room` in `clone.js`; `onLook(when, looked)` is told of each. */
+  constructor({ evidence, directory, maxFiles, maxBytes, intervalMs = 30_000 }, roomFor = room, onLook = () => {}) {
     this.#mode = evidence;
     this.#directory = directory;
     if (maxFiles !== undefined) this.#budget = { maxFiles, maxBytes };
     this.#room = roomFor;
+    this.#onLook = onLook;
     this.#leastAgeMs = LEAST_AGE_INTERVALS * intervalMs;
     this.#freshMs = FRESH_INTERVALS * intervalMs;
     this.#intervalMs = intervalMs;
@@ -117,17 +123,20 @@ class Evidence {
     this.#baseline = { taken: looked.capture, at, mode: looked.mode, pauseMs: looked.pauseMs };
     this.#census = { constructors: JSON.stringify(looked.constructors), at };
     this.#ladder.begin('graph', at, why, looked);
+    this.onBaseline(looked.capture, this.#ladder.baseline);
   }
 
   /** Has a snapshot taken in a clone, or inline where that may be. */
-  #capture(when, given) {
-    return capture({
+  async #capture(when, given) {
+    const looked = await capture({
       ...given, room: this.#room, mode: this.#clones(when) ? 'auto' : 'inline',
       inlineRefusal: () => {
         const why = this.#inlineRefusal(when);
         return why && new HeapwardenError('HEAPWARDEN_ERR_NO_ROOM', why);
       },
     });
+    this.#onLook(when, looked);
+    return looked;
   }
 
   /** Objects by constructor, where there is memory for that; nothing where there is not. */
@@ -184,39 +193,48 @@ class Evidence {
     this.#census = undefined;
     this.#lastLook = undefined;
     this.#ladder.clear();
+    this.onBaseline();
     this.#looking?.aborter.abort();
   }
 
   /**
    * The LeakReport of a verdict. Evidence that cannot be taken (a full disk, a folder that may not be written to) goes to
    * `onError`, and the report says so: the leak itself is told in any case. `sampled`: what `SuspectSites` found; `counters()`: what
-   * sampling has cost (see `Ladder`).
+   * sampling has cost (see `Ladder`). `container`: the container's limit where it is near (`{ usedBytes, limitBytes }`); then nobody has time
+   * to wait, and what does not fit beside the process is not tried.
    */
-  async report(verdict, onError, sampled = OFF, counters = () => undefined) {
+  async report(verdict, onError, sampled = OFF, counters = () => undefined, container = undefined) {
     // An urgent leak may be called at the end of the warm-up, together with the baseline.
     await this.#pending?.catch(() => {});
     await this.#looking?.done;
     const released = this.#released;
     const baseline = this.#baseline;
-    let found = this.#known(verdict) ?? {};
+    const when = container ? 'container' : 'leak';
+    let found = (container ? undefined : this.#known(verdict)) ?? {};
     const isKnown = found.growth !== undefined;
-    if (baseline && !isKnown) await sleep(baseline.at + this.#leastAgeMs - Date.now());
-    let refused = (isKnown ? undefined : this.refusal('leak')) ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
+    if (baseline && !isKnown && !container) await sleep(baseline.at + this.#leastAgeMs - Date.now());
+    let refused = (isKnown ? undefined : this.refusal(when)) ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
     try {
-      if (!refused && !isKnown) found = await this.#growth(baseline, onError);
+      if (!refused && !isKnown) found = await this.#growth(baseline, onError, when);
     } catch (error) {
       refused = `the evidence could not be taken: ${error.message}`;
       onError(error);
     }
+    if (container && refused && this.#lastLook) {
+      found = { ...this.#lastLook, reason: `as of ${isoTime(this.#lastLook.at)}: ${refused}` };
+      refused = undefined;
+    }
     const census = refused ? await this.#counted(refused) : undefined;
-    const sure = refused ? undefined : await this.#confirmed(verdict, { baseline, found, released }, onError);
-    return this.#described({
+    const sure = refused || container ? undefined : await this.#confirmed(verdict, { baseline, found, released }, onError);
+    return this.describe({
       schemaVersion: native.LEAK_REPORT_SCHEMA_VERSION,
+      reason: container ? 'container-limit' : 'verdict',
       reportedAt: new Date().toISOString(),
       pid: process.pid,
       threadId,
       node: process.version,
       verdict,
+      ...(container && { containerLimit: container }),
       culprits: sure?.culprits ?? found.growth?.culprits ?? [],
       constructors: found.growth?.constructors.slice(0, MOST_COUNTED) ?? [],
       ...(census && { census: census.grown }),
@@ -240,7 +258,7 @@ class Evidence {
   }
 
   /** The report with what only files can tell: where places are in the sources, whose they are, and what is known of the leaks. */
-  async #described(report) {
+  async describe(report) {
     const packages = new Packages();
     await withPositions(report, packages);
     await withDeclarations(report.culprits);
@@ -258,13 +276,13 @@ class Evidence {
     return { ...look, growth: JSON.parse(text) };
   }
 
-  async #growth({ taken }, onError) {
-    const file = this.#mode === 'snapshot' ? path.join(this.#directory, snapshotName()) : undefined;
+  async #growth({ taken }, onError, when) {
+    const file = this.#mode === 'snapshot' && when === 'leak' ? path.join(this.#directory, snapshotName()) : undefined;
     const at = Date.now();
-    const looked = await this.#capture('leak', { file, budget: this.#budget, product: 'growth', since: taken });
+    const looked = await this.#capture(when, { file, budget: this.#budget, product: 'growth', since: taken });
     const { growth, matchedByReason, mode, reason, pauseMs, fileError } = looked;
     this.#pauseMs += pauseMs;
-    this.#ladder.add('graph', at, WHY.leak, looked);
+    this.#ladder.add('graph', at, WHY[when], looked);
     if (fileError) onError(fileError);
     return { at, pauseMs, growth, matchedByReason, mode, reason, files: file && !fileError ? [file] : [] };
   }
@@ -337,11 +355,12 @@ class Evidence {
 
   /** Why no snapshot may be taken that stops the process, if so. */
   #inlineRefusal(when) {
-    if (this.#mode !== 'auto') return undefined;
+    if (this.#mode !== 'auto' && when !== 'container') return undefined;
     const { heap, shortage } = this.#room('inline');
     const heapMB = Math.round(heap / MB);
     const noClone = clones.available ? this.#room('clone').shortage : clones.reason;
     const why = noClone ? ` (not in a clone: ${noClone})` : '';
+    if (when === 'container') return `a container that is nearly full has no room for a snapshot in the process itself${why}`;
     if (shortage) return `too little memory for a snapshot of ${shortage}${why}; set evidence to "summary" or "snapshot" to take it all the same`;
     if (heapMB <= AUTO_LIMIT_MB.inline[when]) return undefined;
     return `the heap is ${heapMB} MB: an inline snapshot would stop the process for about ${Math.ceil(heapMB / 20)} s${why}; ` +

@@ -16,6 +16,11 @@ class Ladder {
     if (this.#looks.length > MOST_LOOKS) this.#looks.shift();
   }
 
+  /** The rung that the next reports are compared with, if there is one. */
+  get baseline() {
+    return this.#baseline;
+  }
+
   /** The same for what is compared with from now on. */
   begin(rung, at, why, taken) {
     this.#baseline = rungOf(rung, at, why, taken);

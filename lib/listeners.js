@@ -65,11 +65,13 @@ class ListenerAuditor extends EventEmitter {
   /** Pairs of a series' number and its count, and whose they are. */
   #pairs = new Uint32Array(64);
   #owners = [];
+  #onCounted;
   #onExceeded = (exceeded) => this.#exceeded(exceeded);
 
-  /** `mayLocate()` says whether the moment is one for a look at the heap. */
-  constructor(options, mayLocate = () => true) {
+  /** `mayLocate()` says whether the moment is one for a look at the heap; `onCounted` is told what a tick came to. */
+  constructor(options, mayLocate = () => true, onCounted = undefined) {
     super();
+    this.#onCounted = onCounted;
     this.#options = auditorOptions(options);
     this.#judge = translated(() => new native.NativeCounts());
     this.#locator = new Locator(this.#options.locate, mayLocate);
@@ -162,8 +164,10 @@ class ListenerAuditor extends EventEmitter {
     this.#tick += 1;
     let length = 0;
     const now = Date.now();
+    const counts = { listeners: 0, resources: 0 };
     const take = (watched, event, count) => {
       visit?.(watched, event, count);
+      counts[watched.kind === 'resource' ? 'resources' : 'listeners'] += count;
       length = this.#take(watched, event, count, now, length);
     };
     for (const watched of this.#watched) {
@@ -186,6 +190,7 @@ class ListenerAuditor extends EventEmitter {
       for (const [type, count] of resourceCounts()) take(this.#resources, type, count);
       length = this.#settle(this.#resources, length);
     }
+    this.#onCounted?.(counts);
     const found = this.#judge.tick(now, this.#pairs, length);
     if (found.length > 0) this.#tell(found.map((growth) => [this.#owners[growth.series], growth]));
   }

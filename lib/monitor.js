@@ -5,10 +5,13 @@ const { performance } = require('node:perf_hooks');
 const { threadId } = require('node:worker_threads');
 const v8 = require('node:v8');
 const { NativeMonitor } = require('./load');
+const { tellDeaths } = require('./deaths');
+const { CountRecord, place, recordLook, recordReport, unwatch, watch } = require('./black-box');
 const { bridge } = require('./bridge');
 const { Evidence } = require('./evidence');
-const { translated, translatedAsync } = require('./errors');
+const { fromJson, translated, translatedAsync } = require('./errors');
 const { observeGc } = require('./gc-observer');
+const { AtLimit } = require('./heap-limit');
 const { ListenerAuditor } = require('./listeners');
 const { warn } = require('./logger');
 const { alertDetails, alertMessage } = require('./messages');
@@ -20,6 +23,10 @@ const { Suspicion } = require('./suspicion');
 // Taken once: what a program puts in their place later (spies, fake timers) is not for the monitor.
 const { cpuUsage, memoryUsage, nextTick } = process;
 const now = performance.now.bind(performance);
+const later = setTimeout;
+
+/** How long after its start a monitor looks for those who died before. */
+const LOOK_BACK_MS = 200;
 
 const dispose = Symbol.dispose ?? Symbol.for('nodejs.dispose');
 
@@ -33,6 +40,7 @@ class MemoryMonitor extends EventEmitter {
   #native;
   #options;
   #evidence;
+  #atLimit;
   #suspicion;
   #sites;
   #auditor;
@@ -43,6 +51,8 @@ class MemoryMonitor extends EventEmitter {
   #cpuMs = 0;
   #wantsCpu;
   #undelivered = [];
+  /** Whether those who died before were asked for. */
+  #hasLookedBack = false;
   /** When the first sample was taken, and for how long it has held this thread up. */
   #startedAt;
   #spentMs = 0;
@@ -54,13 +64,21 @@ class MemoryMonitor extends EventEmitter {
     this.#native = translated(
       () => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
     this.#wantsCpu = this.#native.wantsCpu;
-    this.#evidence = new Evidence(this.#options);
+    const onLook = this.#options.blackBox && ((when, looked) => recordLook(this.#native, when, looked));
+    this.#evidence = new Evidence(this.#options, undefined, onLook);
+    this.#evidence.onBaseline = (capture, rung) => this.#native.keepBaseline(capture, rung && JSON.stringify(rung));
+    this.#atLimit = new AtLimit(this.#options, (...told) => this.#tellLater(...told), async (report) => {
+      await this.#evidence.describe(report);
+      recordReport(this.#native, report);
+    });
     this.#sites = new SuspectSites(this.#options);
     this.#suspicion = new Suspicion(this.#native, this.#evidence, (error) => this.#tellLater('error', error));
     const locate = this.#options.evidence === 'none' ? 'none' : 'auto';
     // Looks at the heap wait for each other in a short queue, in which the evidence of a leak comes first.
-    this.#auditor = new ListenerAuditor({ intervalMs, locate }, () => !this.#evidence.isBusy);
+    const counts = this.#options.blackBox && new CountRecord(this.#native);
+    this.#auditor = new ListenerAuditor({ intervalMs, locate }, () => !this.#evidence.isBusy, counts && ((now) => counts.take(now)));
     this.#auditor.on('growth', (growth) => this.#tell('listeners', growth));
+    if (this.#options.containerWatch) this.#native.watchContainer();
   }
 
   /** Starts sampling. Does nothing where it runs already. */
@@ -68,8 +86,10 @@ class MemoryMonitor extends EventEmitter {
     if (this.#running) return this;
     const native = this.#native;
     this.#refresh();
-    translated(() => native.start(() => this.#onWake()));
+    const problem = translated(() => native.start(() => this.#onWake(), place(this.#options), this.#atLimit.begin()));
     this.#running = true;
+    if (problem) this.#tellLater('error', fromJson(JSON.parse(problem)));
+    else if (this.#options.blackBox) watch(native);
     requests.start();
     try {
       if (this.#options.listeners) this.#auditor.start();
@@ -78,7 +98,20 @@ class MemoryMonitor extends EventEmitter {
       this.stop();
       throw error;
     }
+    if (this.#options.postmortem) this.#lookBack();
     return this;
+  }
+
+  /** Tells, later, of lives recorded in the directory that ended badly. Once, and of each once, whoever else looks. */
+  #lookBack() {
+    if (this.#hasLookedBack) return;
+    this.#hasLookedBack = true;
+    // When the program has started: it goes first.
+    later(() => {
+      if (!this.#running) return;
+      const told = tellDeaths(this.#options.directory, (finding) => this.#tellLater('postmortem', finding));
+      told.catch((error) => this.#tellLater('error', error));
+    }, LOOK_BACK_MS).unref();
   }
 
   /** Stops sampling and takes every hook, thread and handle back. The record stays. */
@@ -86,6 +119,7 @@ class MemoryMonitor extends EventEmitter {
     if (!this.#running) return this;
     this.#running = false;
     requests.stop();
+    unwatch(this.#native);
     this.#native.stop();
     this.#auditor.stop();
     this.#gcObserver?.stop();
@@ -98,6 +132,11 @@ class MemoryMonitor extends EventEmitter {
   /** What counts listeners while the monitor runs: `monitor.auditor.watch(bus, 'bus')` has it count those of `bus`, too. */
   get auditor() {
     return this.#auditor;
+  }
+
+  /** The file in which this life is recorded; null where it is not. See `docs/black-box.md`. */
+  get recordingPath() {
+    return this.#native.recordingPath ?? null;
   }
 
   /** Takes a sample now, between the clock's ticks, and gives it. */
@@ -135,6 +174,7 @@ class MemoryMonitor extends EventEmitter {
 
   #onWake() {
     if (!this.#running) return;
+    this.#atLimit.poll(this.#native);
     if (this.#native.takeRefreshWanted()) this.#refresh();
     this.#deliver();
   }
@@ -207,15 +247,35 @@ class MemoryMonitor extends EventEmitter {
         // Most come to nothing: not worth a line in anybody's log.
         this.emit('suspect', verdict);
         break;
+      case 'oom-risk':
+        this.#containerRisk(details);
+        break;
       case 'leak':
         this.#report(verdict).then(
-          (report) => this.#tellLater('leak', report),
+          (report) => {
+            if (this.#options.blackBox) recordReport(this.#native, report);
+            this.#tellLater('leak', report);
+          },
           (error) => this.#tellLater('error', error),
         );
         break;
       default:
         this.#tell(type, details);
     }
+  }
+
+  /** The container is nearly full: told at once, and with what evidence fits where this monitor is the one that takes it. */
+  #containerRisk({ capture, ...risk }) {
+    this.#tell('oom-risk', risk);
+    if (!capture || !this.#running || !this.#evidence.isWanted) return;
+    const onError = (error) => this.#tellLater('error', error);
+    const { usedBytes, limitBytes, reason } = risk;
+    const counters = () => this.#counters();
+    this.#evidence.report(this.verdict(), onError, undefined, counters, { usedBytes, limitBytes }).then((report) => {
+      recordReport(this.#native, report);
+      this.#native.recordContainerCaptured(usedBytes, limitBytes, reason);
+      this.#tellLater('container-limit', report);
+    }, onError);
   }
 
   /** Sampling ends first: what it holds meanwhile is not for the evidence to find. */
@@ -225,14 +285,14 @@ class MemoryMonitor extends EventEmitter {
   }
 
   /** From a promise: a listener that throws is then an uncaught exception, as with any emitter, not a rejection. */
-  #tellLater(event, payload) {
-    nextTick(() => this.#tell(event, payload));
+  #tellLater(event, ...payload) {
+    nextTick(() => this.#tell(event, ...payload));
   }
 
   /** Emits the event; where nobody listens, the logger is told instead. */
-  #tell(event, payload) {
+  #tell(event, payload, ...more) {
     if (this.listenerCount(event) > 0) {
-      this.emit(event, payload);
+      this.emit(event, payload, ...more);
       return;
     }
     const { logger } = this.#options;

@@ -5,6 +5,7 @@
 const path = require('node:path');
 const { Readable } = require('node:stream');
 const { fileURLToPath } = require('node:url');
+const { isMainThread } = require('node:worker_threads');
 const { invalidArg } = require('./errors');
 const { processWarnings } = require('./logger');
 
@@ -18,6 +19,12 @@ const MOST_BYTES = 10 * 2 ** 30;
  */
 const SAMPLING_INTERVAL_BYTES = 201_608;
 const SAMPLING_MS = 600_000;
+
+/** Recordings in a folder: see `docs/black-box.md`. */
+const MOST_RECORDINGS = 10;
+
+/** How long a process that dies waits for a report that is being written. */
+const CRASH_WAIT_MS = 20_000;
 
 const DAY_MS = 86_400_000;
 const EVIDENCE = ['auto', 'summary', 'snapshot', 'none'];
@@ -35,7 +42,41 @@ function monitorOptions(options = {}) {
     ...budget(options),
     allocationSites: allocationSites(options.allocationSites, options.evidence === 'snapshot'),
     listeners: boolean('listeners', options.listeners ?? true),
+    blackBox: blackBox(options),
+    containerWatch: boolean('containerWatch', options.containerWatch ?? true),
+    postmortem: boolean('postmortem', options.postmortem ?? (isMainThread && blackBox(options) !== undefined)),
+    heapLimit: heapLimit(options.heapLimit),
     logger: logger(options.logger ?? processWarnings),
+  };
+}
+
+/** How the process's life is recorded; nothing where it is not. By default it is where a place for files was named, and can be. */
+function blackBox({ blackBox: value, directory: place }) {
+  const wanted = value === undefined ? place !== undefined && process.platform === 'linux' : value;
+  if (wanted === false) return undefined;
+  if (wanted !== true && (wanted === null || typeof wanted !== 'object' || Array.isArray(wanted))) {
+    throw invalidArg('blackBox', 'true, false or an object', wanted);
+  }
+  const { bytes, files = MOST_RECORDINGS } = wanted === true ? {} : wanted;
+  if (bytes !== undefined) whole('blackBox.bytes', bytes, 2 ** 18, 2 ** 26);
+  return { bytes, files: whole('blackBox.files', files, 1, 100_000) };
+}
+
+/** What is done at the heap's limit; nothing where nothing is. See docs/heap-limit.md. */
+function heapLimit(value = true) {
+  if (value === false) return undefined;
+  if (value !== true && (value === null || typeof value !== 'object' || Array.isArray(value))) {
+    throw invalidArg('heapLimit', 'true, false or an object', value);
+  }
+  const { slackMB, snapshot = false, captures = 1, waitMs = CRASH_WAIT_MS } = value;
+  if (slackMB !== undefined && !(typeof slackMB === 'number' && slackMB >= 1 && slackMB <= 65_536)) {
+    throw invalidArg('heapLimit.slackMB', 'a number from 1 to 65536', slackMB);
+  }
+  return {
+    slackMB,
+    snapshot: boolean('heapLimit.snapshot', snapshot),
+    captures: whole('heapLimit.captures', captures, 1, 100),
+    waitMs: whole('heapLimit.waitMs', waitMs, 0, 600_000),
   };
 }
 
@@ -203,7 +244,29 @@ function environmentOptions(env = process.env) {
     maxBytes: fromEnvironment(env, 'HEAPWARDEN_MAX_BYTES', Number),
     allocationSites: fromEnvironment(env, 'HEAPWARDEN_ALLOCATION_SITES', Boolean),
     listeners: onOrOff(env, 'HEAPWARDEN_LISTENERS'),
+    blackBox: blackBoxFromEnvironment(env),
+    containerWatch: onOrOff(env, 'HEAPWARDEN_CONTAINER_WATCH'),
+    postmortem: onOrOff(env, 'HEAPWARDEN_POSTMORTEM'),
+    heapLimit: heapLimitFromEnvironment(env),
   };
+}
+
+/** On, unless it is switched off: whoever sets a monitor beside a program wants to know what it died of. */
+function blackBoxFromEnvironment(env) {
+  const bytes = fromEnvironment(env, 'HEAPWARDEN_BLACK_BOX_BYTES', Number);
+  const files = fromEnvironment(env, 'HEAPWARDEN_BLACK_BOX_FILES', Number);
+  const on = onOrOff(env, 'HEAPWARDEN_BLACK_BOX') ?? process.platform === 'linux';
+  return on && { ...(bytes !== undefined && { bytes }), ...(files !== undefined && { files }) };
+}
+
+function heapLimitFromEnvironment(env) {
+  const given = {
+    slackMB: fromEnvironment(env, 'HEAPWARDEN_HEAP_LIMIT_SLACK_MB', Number),
+    snapshot: fromEnvironment(env, 'HEAPWARDEN_HEAP_LIMIT_SNAPSHOT', Boolean),
+    captures: fromEnvironment(env, 'HEAPWARDEN_HEAP_LIMIT_CAPTURES', Number),
+    waitMs: fromEnvironment(env, 'HEAPWARDEN_CRASH_WAIT_MS', Number),
+  };
+  return (onOrOff(env, 'HEAPWARDEN_HEAP_LIMIT') ?? true) && given;
 }
 
 /** The signal that has a snapshot written, and how it is compressed, as HEAPWARDEN_* sets them. */

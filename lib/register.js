@@ -34,7 +34,7 @@ function register() {
   const { directory, maxFiles, maxBytes } = monitorOptions(options);
   const monitor = new MemoryMonitor(options);
 
-  monitor.on('leak', (report) => {
+  const keep = (report) => {
     const json = JSON.stringify(report, null, 2);
     say(native.renderLeakReport(json));
     const time = report.reportedAt.replace(/[-:]/g, '').replace('.', '-');
@@ -46,8 +46,25 @@ function register() {
       const { fromNative } = require('./errors');
       say(`heapwarden: the report could not be written: ${fromNative(error).message}`);
     }
+  };
+  monitor.on('leak', keep);
+  monitor.on('container-limit', keep);
+  monitor.on('postmortem', (finding) => {
+    say(`heapwarden: ${alertMessage('postmortem', finding)}`);
+    const time = (finding.endedAt ?? finding.lastSeenAt).replace(/[-:]/g, '').replace('.', '-');
+    const file = path.join(directory, `heapwarden-postmortem-${time}-${finding.pid}-${finding.threadId}.json`);
+    try {
+      native.writeFileAtomic(file, `${JSON.stringify(finding, null, 2)}\n`);
+    } catch (error) {
+      const { fromNative } = require('./errors');
+      say(`heapwarden: the postmortem could not be written: ${fromNative(error).message}`);
+    }
   });
-  for (const event of ['threshold', 'recovered', 'listeners', 'error']) {
+  monitor.on('heap-limit', (report, file) => {
+    say(native.renderLeakReport(JSON.stringify(report)));
+    say(`heapwarden: report written to ${file}`);
+  });
+  for (const event of ['threshold', 'recovered', 'listeners', 'oom-risk', 'error']) {
     monitor.on(event, (payload) => say(`heapwarden: ${alertMessage(event, payload)}`));
   }
   monitor.start();

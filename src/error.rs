@@ -64,6 +64,13 @@ pub enum ErrorKind {
         /// What stood there.
         found: String,
     },
+    /// A file that is no flight recording, or whose header is damaged. The offset is one in the file.
+    Recording {
+        /// What should have stood there.
+        expected: String,
+        /// What stood there.
+        found: String,
+    },
     /// A compressed input ended before its end mark. The offset is one in the compressed input.
     CompressionTruncated {
         /// `gzip` or `zstd`.
@@ -156,6 +163,7 @@ impl ErrorKind {
             Self::SnapshotIndex { .. } => "HEAPWARDEN_ERR_SNAPSHOT_INDEX",
             Self::SnapshotLimit { .. } => "HEAPWARDEN_ERR_SNAPSHOT_LIMIT",
             Self::Series { .. } => "HEAPWARDEN_ERR_SERIES",
+            Self::Recording { .. } => "HEAPWARDEN_ERR_RECORDING",
             Self::CompressionTruncated { .. } => "HEAPWARDEN_ERR_COMPRESSION_TRUNCATED",
             Self::CompressionCorrupt { .. } => "HEAPWARDEN_ERR_COMPRESSION_CORRUPT",
             Self::OutOfMemory { .. } => "HEAPWARDEN_ERR_OUT_OF_MEMORY",
@@ -218,6 +226,9 @@ impl fmt::Display for ErrorKind {
             }
             Self::Series { line, expected, found } => {
                 write!(f, "not a recorded series: line {line}: expected {expected}, found {found}")
+            }
+            Self::Recording { expected, found } => {
+                write!(f, "not a flight recording: expected {expected}, found {found}")
             }
             Self::CompressionTruncated { format } => {
                 write!(

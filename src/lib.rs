@@ -5,6 +5,8 @@
 //! ```text
 //!  readings -> sample -> series -> verdict -> alert
 //!               sample -> recording -> replay
+//!               sample, verdict -> recorder (a file that outlives the process) -> postmortem
+//!  control groups -> container
 //!  V8 snapshot bytes -> snapshot -> graph -> analysis -> report
 //! ```
 //!
@@ -20,14 +22,17 @@ pub mod capture;
 pub mod clone;
 pub mod compress;
 pub mod config;
+pub mod container;
 pub mod control;
 pub mod error;
 #[cfg(feature = "node")]
 mod ffi;
 pub mod graph;
 pub mod monitor;
+pub mod postmortem;
 pub mod pprof;
 pub mod product;
+pub mod recorder;
 pub mod recording;
 pub mod replay;
 pub mod report;

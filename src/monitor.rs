@@ -2,15 +2,21 @@
 
 mod suspicion;
 
-use crate::alert::{Alert, Alerter};
+use std::sync::Arc;
+
+use crate::alert::{Alert, Alerter, Cause};
 use crate::config::MonitorConfig;
+use crate::recorder::{Event, Metric, PauseKind, Recorder, Recovery};
 use crate::recording::{Record, Recording};
-use crate::sample::{AfterGc, GcTotals, Interval, Load, Probe, ProcessFigures, Reading, Sample};
+use crate::sample::{AfterGc, GcKind, GcTotals, Interval, Load, Probe, ProcessFigures, Reading, Sample};
 use crate::series::Ring;
 use crate::units::{Bytes, Micros, UnixMillis};
 use crate::verdict::{Answer, ConfirmedBy, Detector, FloorDetector, Look, Verdict};
 use suspicion::Suspicion;
 pub use suspicion::SuspicionNumber;
+
+/// Pauses of this length and more are worth a line in the black box.
+const LONG_PAUSE: Micros = Micros(50_000);
 
 /// The state of one monitor, without a clock and without Node.
 pub struct Monitor {
@@ -22,6 +28,8 @@ pub struct Monitor {
     verdict: Verdict,
     /// What was counted up to the last sample.
     counted: Counted,
+    /// The black box, where there is one.
+    recorder: Option<Arc<Recorder>>,
 }
 
 /// Where counters stood.
@@ -55,7 +63,18 @@ impl Monitor {
             alerter: Alerter::new(config.alert_threshold),
             verdict: Verdict::default(),
             counted: Counted::new(probe),
+            recorder: None,
         }
+    }
+
+    /// What is observed from now on is recorded there.
+    pub fn record(&mut self, recorder: Option<Arc<Recorder>>) {
+        self.recorder = recorder;
+    }
+
+    /// The black box, if what is observed is recorded.
+    pub fn recorder(&self) -> Option<&Arc<Recorder>> {
+        self.recorder.as_ref()
     }
 
     /// Judges anew, as if the process had just begun: nobody knows what happened since the watch was stopped. The samples
@@ -77,35 +96,67 @@ impl Monitor {
         probe: &Probe,
         process: ProcessFigures,
         at: UnixMillis,
-        alert: impl FnMut(Alert),
+        mut alert: impl FnMut(Alert),
     ) -> Sample {
+        let last_gc = probe.last_major_gc();
+        let sample = self.reading(probe, process, at);
+        let reading = &sample.reading;
+        self.counted = Counted { gc: reading.gc, load: reading.load, cpu: Some(process.cpu), ..self.counted };
+        self.tell_collections(probe);
+        self.recording.push(&Record::Sample(sample));
+        let before = (self.verdict.status, self.verdict.kind);
+        self.verdict = self.suspicion.judge(self.detector.on_sample(&sample), last_gc);
+        self.samples.push(sample);
+        let recorder = self.recorder.as_deref();
+        if let Some(recorder) = recorder {
+            recorder.sample(&sample, &self.verdict, self.suspicion.confirmed());
+            if before != (self.verdict.status, self.verdict.kind) {
+                recorder.event(at, &verdict_event(&self.verdict));
+            }
+        }
+        for told in self.alerter.observe(&sample, &self.verdict) {
+            if let (Some(recorder), Some(event)) = (recorder, alert_event(&told)) {
+                recorder.event(at, &event);
+            }
+            alert(told);
+        }
+        sample
+    }
+
+    /// Records in the black box where the process stands, between two samples: the heap's figures are as old as they say. Costs a
+    /// microsecond or two; nothing where there is no box.
+    pub fn pulse(&self, probe: &Probe, process: ProcessFigures, at: UnixMillis) {
+        if let Some(recorder) = &self.recorder {
+            let sample = self.reading(probe, process, at);
+            recorder.pulse(&sample, &self.verdict, self.suspicion.confirmed());
+        }
+    }
+
+    /// What is known now, and what was counted since the last sample.
+    fn reading(&self, probe: &Probe, process: ProcessFigures, at: UnixMillis) -> Sample {
         let (heap, load, freshness) = probe.figures();
         let gc = probe.gc_totals();
-        let last_gc = probe.last_major_gc();
-        let floor: Option<Bytes> = last_gc.map(|gc| gc.used);
+        let floor: Option<Bytes> = probe.last_major_gc().map(|gc| gc.used);
         let reading = Reading { at, heap, heap_age: freshness.age, process, gc, load, floor };
-        let counted = self.counted;
-        let sample = Sample {
+        let counted = &self.counted;
+        Sample {
             reading,
             gc: gc.since(counted.gc),
             load: load.since(counted.load),
             cpu: Micros(process.cpu.0.saturating_sub(counted.cpu.unwrap_or(process.cpu).0)),
-        };
-        self.counted = Counted { gc, load, cpu: Some(process.cpu), ..counted };
-        self.tell_collections(probe);
-        self.recording.push(&Record::Sample(sample));
-        self.verdict = self.suspicion.judge(self.detector.on_sample(&sample), last_gc);
-        self.samples.push(sample);
-        self.alerter.observe(&sample, &self.verdict).for_each(alert);
-        sample
+        }
     }
 
     /// Tells the detector of the collections since the last sample.
     fn tell_collections(&mut self, probe: &Probe) {
-        let Self { recording, detector, counted, .. } = self;
+        let Self { recording, detector, counted, recorder, .. } = self;
+        let mut last_major = None;
         let mut tell = |gc: AfterGc| {
             recording.push(&Record::Gc(gc));
             detector.on_gc(&gc);
+            if gc.kind == GcKind::Major {
+                last_major = Some(gc);
+            }
         };
         let mut interval = Interval::default();
         counted.major = probe.major_gcs(counted.major, |gc| interval.add(gc).into_iter().for_each(&mut tell));
@@ -114,6 +165,21 @@ impl Monitor {
             interval.add(minor).into_iter().for_each(&mut tell);
         }
         interval.end().into_iter().for_each(&mut tell);
+        let Some(recorder) = recorder else { return };
+        // One floor a sample: a process that does nothing but collect would push everything else out of the ring.
+        if let Some(AfterGc { at, used, external, .. }) = last_major {
+            recorder.event(at, &Event::MajorGc { used, external });
+        }
+        if let Some((kind, pause)) = probe.take_longest_pause()
+            && pause >= LONG_PAUSE
+        {
+            let kind = match kind {
+                GcKind::Minor => PauseKind::Minor,
+                GcKind::Major => PauseKind::Major,
+                GcKind::Step => PauseKind::Step,
+            };
+            recorder.event(UnixMillis::now(), &Event::Pause { kind, pause });
+        }
     }
 
     /// The last samples, oldest first.
@@ -159,10 +225,39 @@ impl Monitor {
     }
 }
 
+/// What the black box is told of another verdict.
+fn verdict_event(verdict: &Verdict) -> Event {
+    Event::Verdict {
+        status: verdict.status,
+        kind: verdict.kind,
+        growth_bytes_per_second: verdict.growth_bytes_per_second,
+        eta_ms: verdict.eta_ms,
+        limit: verdict.limit,
+    }
+}
+
+/// What it is told of an alert; of verdicts it knows.
+fn alert_event(alert: &Alert) -> Option<Event> {
+    match alert {
+        Alert::Threshold(crossing) => Some(Event::Threshold {
+            metric: if crossing.metric == "rss" { Metric::Rss } else { Metric::HeapUsed },
+            value: crossing.value_bytes,
+            threshold: crossing.threshold_bytes,
+        }),
+        Alert::Recovered { from } => Some(Event::Recovered {
+            from: match from {
+                Cause::Leak => Recovery::Leak,
+                Cause::Threshold => Recovery::Threshold,
+            },
+        }),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{Channel, GcKind, HeapFigures};
+    use crate::sample::{Channel, HeapFigures};
     use crate::verdict::{Group, Kind, Status};
 
     #[test]

@@ -24,12 +24,17 @@ const TABLE: &[(&str, &[&str])] = &[
     // sample -> recording -> replay, which judges again what was recorded.
     ("recording", &["sample"]),
     ("replay", &["recording", "alert", "verdict", "sample"]),
+    // What a recording says of a death.
+    ("postmortem", &["recorder", "report", "verdict", "analysis", "sample"]),
+    // Whether the container is about to run out of memory.
+    ("container", &[]),
     // snapshot -> graph -> analysis
     ("graph", &[]),
     ("snapshot", &["graph", "compress"]),
     ("analysis", &["graph"]),
     // Where the two flows are written down, and where they meet.
     ("report", &["verdict", "alert", "analysis", "sample", "compress"]),
+    // The black box: what outlives the process.
     ("recorder", &["sample", "verdict"]),
     // One snapshot on its way to a file and to a graph.
     ("capture", &["snapshot", "graph", "report", "compress"]),
@@ -77,6 +82,8 @@ const CORE_AND_MONITOR: &[&str] = &[
     "storage",
     "pprof",
     "clone",
+    "container",
+    "postmortem",
 ];
 
 /// Where `unsafe` may be: at the border, and where vector registers are loaded and stored.

@@ -3,10 +3,10 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import {
-  HeapwardenError, ListenerAuditor, MemoryMonitor, auditListeners, captureSummary, diffSnapshots, startAllocationProfile, summarizeSnapshot, writeSnapshot,
+  HeapwardenError, ListenerAuditor, MemoryMonitor, auditListeners, captureSummary, diffSnapshots, readRecording, startAllocationProfile, summarizeSnapshot, writeSnapshot,
   type FunctionCount, type HandleSummary, type ListenerAudit, type ListenerAuditorOptions, type ListenerCount, type ListenerGrowth,
   type WaiterSummary, type AnalysisOptions, type AnalysisProgress, type ConfirmedBy, type ConstructorDelta, type ConstructorSummary, type Culprit, type KnownLeak, type LadderRung, type LeakConfirmation, type LeakDecision, type LeakReport, type Logger, type MonitorEvents,
-  type MonitorOptions, type Pattern, type RetainerStep, type Sample, type SnapshotDiff, type SnapshotOptions,
+  type MonitorOptions, type Pattern, type Recording, type RetainerStep, type Sample, type SnapshotDiff, type SnapshotOptions,
   type SnapshotSource, type SnapshotSummary, type SourceLocation, type ThresholdCrossing, type Verdict, type VerdictEvidence,
   type WrittenSnapshot,
 } from 'heapwarden';
@@ -54,13 +54,31 @@ monitor.on('suspect', (suspicion: Verdict) => {
   const captures: number = suspicion.evidence.confirmedBy.captures;
   return [by?.holder, captures];
 });
+monitor.on('oom-risk', (risk) => {
+  if (risk.kind === 'container') return [risk.reclaimableBytes, risk.reason === 'pace'];
+  const slack: number = risk.raisedToBytes - risk.limitBytes;
+  return [risk.usedBytes, slack, risk.at, risk.report];
+});
+monitor.on('container-limit', (report) => report.containerLimit?.usedBytes);
+monitor.on('postmortem', ({ cause, evidence, culpritsFrom }) => {
+  const code: number | null = cause.exitCode;
+  return [cause.kind === 'container-limit', code, evidence[0]?.certainty === 'inferred', culpritsFrom?.file];
+});
+const watched: MonitorOptions = { containerWatch: false, postmortem: true };
+monitor.on('heap-limit', (report, file) => {
+  const limit: number | undefined = report.heapLimit?.limitBytes;
+  return [report.reason === 'heap-limit', limit, file.length];
+});
+const atLimit: MonitorOptions[] = [{ heapLimit: false }, { heapLimit: { slackMB: 32, snapshot: true, captures: 1, waitMs: 20_000 } }];
+// @ts-expect-error: a number of megabytes
+const noSlack: MonitorOptions = { heapLimit: { slackMB: '32' } };
 monitor.on('threshold', (crossing: ThresholdCrossing) => crossing.metric === 'rss');
 monitor.on('recovered', ({ from }) => from === 'leak');
 monitor.on('error', (error) => error.message);
 monitor.on('listeners', (growth) => growth.growthPerHour);
 // @ts-expect-error: a LeakReport has no such field
 monitor.on('leak', (report) => report.nothing);
-const names: (keyof MonitorEvents)[] = ['sample', 'suspect', 'leak', 'threshold', 'recovered', 'listeners', 'error'];
+const names: (keyof MonitorEvents)[] = ['sample', 'suspect', 'leak', 'oom-risk', 'heap-limit', 'container-limit', 'postmortem', 'threshold', 'recovered', 'listeners', 'error'];
 
 const sample: Sample = monitor.sample();
 const samples: Sample[] = monitor.report();
@@ -141,3 +159,12 @@ auditListeners({ mode: 'inline' }).then((audit: ListenerAudit) => {
   return [steps, handle?.owner, waiter?.how, audit.resources.Timeout, audit.promises.awaited, audit.pauseMs];
 });
 export { badAuditor, counts, was, ours, quiet };
+
+const recorded: Recording = readRecording('a.hwr');
+if (recorded.life.ended === 'signal') recorded.life.words.signal satisfies string | null;
+for (const event of recorded.events) {
+  if (event.type === 'incident') event.limitBytes.toFixed();
+}
+new MemoryMonitor({ blackBox: { bytes: 1 << 20, files: 3 } }).recordingPath?.length;
+// @ts-expect-error: not a number
+new MemoryMonitor({ blackBox: 5 });

@@ -16,6 +16,7 @@ const USAGE = 2;
 /** A subcommand is a module with `summary`, `usage`, `options` (as parseArgs takes them) and `run(values, positionals)`. */
 const COMMANDS = {
   fingerprint: () => require('./fingerprint'),
+  postmortem: () => require('./postmortem'),
   replay: () => require('./replay'),
 };
 

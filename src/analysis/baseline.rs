@@ -132,6 +132,11 @@ impl Baseline {
         self.ids_are_own
     }
 
+    /// How many objects there were of the class.
+    pub fn count(&self, class: &str) -> u64 {
+        self.totals().find(|&(name, _)| name == class).map_or(0, |(_, total)| total.count)
+    }
+
     fn totals(&self) -> impl Iterator<Item = (&str, Total)> {
         self.classes.iter().map(|(name, total)| (&**name, *total))
     }

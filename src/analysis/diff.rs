@@ -28,6 +28,17 @@ pub enum MatchedBy {
     Constructor,
 }
 
+impl MatchedBy {
+    /// As reports have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Path => "path",
+            Self::Constructor => "constructor",
+        }
+    }
+}
+
 /// What changed in one class. Sizes are self sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

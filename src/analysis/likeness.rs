@@ -81,6 +81,8 @@ impl Likeness {
             // The later ones of a collection are more likely the newer.
             for &node in level.iter().rev() {
                 if !added[node as usize]
+                    // V8's own groups of roots are many, and none is anything that a program has.
+                    && graph.kind(node) != NodeKind::Synthetic
                     && let Some(excess) = excess.get_mut(&self.by_node[node as usize])
                     && *excess > 0
                 {

@@ -7,9 +7,11 @@
 //!           Baseline + Graph -> growth            the same against a few hundred kilobytes kept since the start
 //!                  \
 //!                   -> added nodes -> culprits    one finding per cause, with its path and its line of code
+//!  Graph -> accumulated ---> culprits             the same where nothing is known of before
 //!  culprits + culprits ----> confirmed            those in front that grew again
 //! ```
 
+mod accumulated;
 mod alive;
 mod baseline;
 mod by_path;
@@ -34,6 +36,7 @@ mod suspects;
 mod trees;
 
 pub use crate::graph::Location;
+pub use accumulated::{Accumulation, accumulated};
 pub use alive::Alive;
 pub use baseline::{Baseline, Growth, growth};
 pub use census::{

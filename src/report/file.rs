@@ -193,7 +193,8 @@ fn held(file: File) -> std::io::Result<File> {
     Ok(file)
 }
 
-fn create_folder(folder: &Path) -> std::io::Result<()> {
+/// Creates a folder, and those above it that are missing, for their owner alone (0700).
+pub fn create_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::verdict::VerdictRecord;
 use crate::analysis::{ConstructorDelta, Culprit, Decision, Location};
-use crate::units::UnixMillis;
+use crate::units::{Bytes, UnixMillis};
 
 /// Version of [`LeakReport`]'s shape; raised when a field changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -15,6 +15,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct LeakReport {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// What it was made for.
+    #[serde(default)]
+    pub reason: Reason,
     /// When the report was made.
     pub reported_at: UnixMillis,
     /// The process.
@@ -23,8 +26,14 @@ pub struct LeakReport {
     pub thread_id: u32,
     /// Version of Node, as `process.version`.
     pub node: String,
-    /// The claim.
+    /// The claim; at the heap's limit what was last said, whatever it was.
     pub verdict: VerdictRecord,
+    /// Where the heap stood; there for [`Reason::HeapLimit`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heap_limit: Option<HeapLimitRecord>,
+    /// How full the container was; there for [`Reason::ContainerLimit`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_limit: Option<ContainerLimitRecord>,
     /// Causes, largest first; empty where no evidence could be taken.
     pub culprits: Vec<ReportedCulprit>,
     /// Classes that grew most.
@@ -42,6 +51,41 @@ pub struct LeakReport {
     pub evidence: EvidenceNote,
 }
 
+/// What a report was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The counters, or looks at the heap, have proven a leak.
+    #[default]
+    Verdict,
+    /// The heap came to its limit.
+    HeapLimit,
+    /// The container came near its limit.
+    ContainerLimit,
+}
+
+/// A container near its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerLimitRecord {
+    /// What it held that the kernel cannot take back.
+    pub used_bytes: Bytes,
+    /// The limit.
+    pub limit_bytes: Bytes,
+}
+
+/// A heap at its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeapLimitRecord {
+    /// Used on the heap.
+    pub used_bytes: Bytes,
+    /// The limit that it came to.
+    pub limit_bytes: Bytes,
+    /// The limit that it got so that the process can be drained; the same where V8 had given up already.
+    pub raised_to_bytes: Bytes,
+}
+
 /// A cause, with what is known of it beyond this heap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,6 +99,12 @@ pub struct ReportedCulprit {
     /// The leak of a published package that it is, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<KnownLeak>,
+}
+
+impl From<Culprit> for ReportedCulprit {
+    fn from(culprit: Culprit) -> Self {
+        Self { culprit, first_seen: None, known: None }
+    }
 }
 
 /// A leak that a published package is known to have.

@@ -1,7 +1,7 @@
 //! What leaves the core: serialisable records and reports, their text, and the files they go to.
 
-mod block;
-mod figures;
+pub(crate) mod block;
+pub(crate) mod figures;
 mod file;
 mod leak;
 mod look;
@@ -9,12 +9,12 @@ mod sample;
 mod text;
 mod verdict;
 
-pub use file::{AtomicFile, Content, Reserved, fresh};
+pub use file::{AtomicFile, Content, Reserved, create_folder, fresh};
 pub use leak::{
-    AllocationSite, Confirmation, EvidenceNote, Frame, KnownLeak, LeakReport, ReportedCulprit, Rung,
-    SCHEMA_VERSION,
+    AllocationSite, Confirmation, ContainerLimitRecord, EvidenceNote, Frame, Grown, HeapLimitRecord,
+    KnownLeak, LeakReport, Reason, ReportedCulprit, Rung, SCHEMA_VERSION,
 };
 pub use look::look;
 pub use sample::{GcRecord, SampleRecord};
-pub use text::render;
+pub use text::{claim, render, step};
 pub use verdict::{VerdictEvidence, VerdictRecord};

@@ -4,10 +4,13 @@ use unicode_width::UnicodeWidthStr;
 
 use super::block::{Block, ROOM, ending, name};
 use super::figures::{bytes, duration, grouped, spent};
-use super::leak::{AllocationSite, EvidenceNote, KnownLeak, LeakReport, ReportedCulprit};
+use super::leak::{
+    AllocationSite, EvidenceNote, HeapLimitRecord, KnownLeak, LeakReport, Reason, ReportedCulprit,
+};
 use super::verdict::VerdictRecord;
 use crate::analysis::{Culprit, Decision, Holder, Location, Outcome, PathStep, Pattern};
-use crate::verdict::{ConfirmedBy, Kind};
+use crate::units::Bytes;
+use crate::verdict::{ConfirmedBy, Kind, Status};
 
 /// Culprits shown; the JSON has all.
 const SHOWN: usize = 3;
@@ -29,8 +32,18 @@ pub fn render(report: &LeakReport) -> String {
     let mut block = Block::default();
     let verdict = &report.verdict;
     block.rule();
-    block.line(0, &format!("MEMORY LEAK: {}", headline(verdict)));
-    block.line(2, &numbers(verdict));
+    match (report.reason, &report.heap_limit, &report.container_limit) {
+        (Reason::HeapLimit, Some(at), _) => at_limit(&mut block, at, verdict),
+        (Reason::ContainerLimit, _, Some(at)) => {
+            let (used, limit) = (bytes(at.used_bytes.0 as f64), bytes(at.limit_bytes.0 as f64));
+            block.line(0, &format!("CONTAINER LIMIT: {used} in use, the limit is {limit}"));
+            until_then(&mut block, verdict);
+        }
+        _ => {
+            block.line(0, &format!("MEMORY LEAK: {}", headline(verdict)));
+            block.line(2, &numbers(verdict));
+        }
+    }
     if let Some(by) = &verdict.evidence.confirmed_by {
         block.wrapped(2, &confirmation(by));
     }
@@ -49,7 +62,7 @@ pub fn render(report: &LeakReport) -> String {
         }
     }
     for (i, reported) in report.culprits.iter().take(SHOWN).enumerate() {
-        culprit(&mut block, i, reported, decision(note, reported));
+        culprit(&mut block, i, reported, note);
     }
     if report.culprits.len() > SHOWN {
         block.line(0, "");
@@ -66,6 +79,28 @@ pub fn render(report: &LeakReport) -> String {
     block.line(0, &format!("pid {}{thread}, Node {}; {}", report.pid, report.node, cost(report)));
     block.rule();
     block.text
+}
+
+/// The heap at its limit, and what the counters had said until then.
+fn at_limit(block: &mut Block, at: &HeapLimitRecord, verdict: &VerdictRecord) {
+    let of = |figure: Bytes| bytes(figure.0 as f64);
+    block.line(0, &format!("HEAP LIMIT: {} in use, the limit is {}", of(at.used_bytes), of(at.limit_bytes)));
+    if at.raised_to_bytes > at.limit_bytes {
+        block.line(2, &format!("raised to {}, so that the process can be drained", of(at.raised_to_bytes)));
+    }
+    until_then(block, verdict);
+}
+
+/// What the counters had said until then.
+fn until_then(block: &mut Block, verdict: &VerdictRecord) {
+    match verdict.status {
+        Status::Leak | Status::Suspect => {
+            block.line(2, &headline(verdict));
+            block.line(2, &numbers(verdict));
+        }
+        Status::Healthy => block.line(2, "until then the counters showed no leak"),
+        Status::WarmingUp => block.line(2, "too early in the process's life for the counters to tell"),
+    }
 }
 
 fn headline(verdict: &VerdictRecord) -> String {
@@ -131,22 +166,21 @@ fn decision<'a>(note: &'a EvidenceNote, reported: &ReportedCulprit) -> Option<&'
     decisions.iter().find(|decision| decision.fingerprint == reported.culprit.fingerprint)
 }
 
-fn culprit(block: &mut Block, index: usize, reported: &ReportedCulprit, decision: Option<&Decision>) {
+fn culprit(block: &mut Block, index: usize, reported: &ReportedCulprit, note: &EvidenceNote) {
     let culprit = &reported.culprit;
     let count = culprit.count_delta.max(1);
     let retained = culprit.retained_size_delta as f64;
     block.line(0, "");
     block.hanging(0, 3, &format!("{}. {}", index + 1, claim(culprit)));
     let each = if count > 1 { format!(", {} each", bytes(retained / count as f64)) } else { String::new() };
-    block.labelled(
-        "seen",
-        &format!(
-            "+{} and {} retained since the baseline{each}",
-            grouped(culprit.count_delta),
-            bytes(retained)
-        ),
-    );
-    if let Some(decision) = decision {
+    let seen = match note.baseline_at {
+        Some(_) => {
+            format!("+{} and {} retained since the baseline", grouped(culprit.count_delta), bytes(retained))
+        }
+        None => format!("{}, with {} retained", grouped(culprit.count_delta), bytes(retained)),
+    };
+    block.labelled("seen", &format!("{seen}{each}"));
+    if let Some(decision) = decision(note, reported) {
         block.labelled("again", &again(decision));
     }
     if let Some(location) = &culprit.location {
@@ -165,8 +199,8 @@ fn culprit(block: &mut Block, index: usize, reported: &ReportedCulprit, decision
     }
 }
 
-/// `24,000 Session objects pile up in Map \`sessions\` (server.js:12)`.
-fn claim(culprit: &Culprit) -> String {
+/// What a culprit is in one sentence: `24,000 Session objects pile up in Map \`sessions\` (server.js:12)`.
+pub fn claim(culprit: &Culprit) -> String {
     let subject = subject(culprit);
     let verb = if culprit.count_delta > 1 { "pile up" } else { "grows" };
     let Some(holder) = &culprit.holder else { return format!("{subject} {verb}") };
@@ -245,7 +279,8 @@ fn path(block: &mut Block, path: &[PathStep], most: usize) {
     }
 }
 
-fn step(step: &PathStep) -> String {
+/// `sessions of Cache  /srv/app/cache.js:12:3`.
+pub fn step(step: &PathStep) -> String {
     let text = match step.edge.as_str() {
         "" => name(&step.name),
         edge => format!("{} of {}", name(edge), name(&step.name)),

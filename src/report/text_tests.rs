@@ -233,3 +233,23 @@ fn nothing_is_wider_than_the_terminal_or_moves_its_cursor() {
     assert!(text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{text}");
     assert!(text.lines().count() < 60, "{text}");
 }
+
+#[test]
+fn a_heap_at_its_limit_is_said_to_be_and_what_it_holds_is_not_called_growth() {
+    let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
+    report.reason = Reason::HeapLimit;
+    report.heap_limit = Some(HeapLimitRecord {
+        used_bytes: Bytes::mib(39),
+        limit_bytes: Bytes::mib(40),
+        raised_to_bytes: Bytes::mib(56),
+    });
+    let text = render(&report);
+    let lines = "\nHEAP LIMIT: 39.0 MB in use, the limit is 40.0 MB\n  raised to 56.0 MB, so that the process can be drained\n  \
+         the heap grows by";
+    assert!(text.contains(lines) && text.contains("retained since the baseline"), "{text}");
+    report.verdict.status = Status::WarmingUp;
+    report.evidence.baseline_at = None;
+    let text = render(&report);
+    assert!(text.contains("\n  too early in the process's life for the counters to tell\n"), "{text}");
+    assert!(text.contains("   seen        99,141, with 47.7 MB retained, 504 B each\n"), "{text}");
+}

@@ -56,7 +56,7 @@ impl Ticker {
     }
 }
 
-/// A native thread that calls a function at a fixed interval, whatever the event loop does.
+/// A native thread that calls a function again and again, whatever the event loop does.
 ///
 /// Dropping or stopping it joins the thread, which takes no longer than the tick that is under way.
 pub struct Clock {
@@ -73,20 +73,39 @@ impl Clock {
         interval: Duration,
         mut tick: impl FnMut(&Ticker) + Send + 'static,
     ) -> std::io::Result<Self> {
+        Self::spawn("heapwarden", move |handle| {
+            let mut due = Instant::now() + interval;
+            while handle.shared.wait(due, false) {
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tick(handle)));
+                let now = Instant::now();
+                while due <= now {
+                    due += interval.max(Duration::from_millis(1));
+                }
+            }
+        })
+    }
+
+    /// Starts a thread of that name whose ticks say when the next one comes; the first comes at once. One that panics is dropped, and the
+    /// next comes `after_panic` later.
+    pub fn paced(
+        name: &str,
+        after_panic: Duration,
+        mut tick: impl FnMut() -> Duration + Send + 'static,
+    ) -> std::io::Result<Self> {
+        Self::spawn(name, move |handle| {
+            let mut pause = Duration::ZERO;
+            while handle.shared.wait(Instant::now() + pause, false) {
+                let next = std::panic::catch_unwind(std::panic::AssertUnwindSafe(&mut tick));
+                pause = next.unwrap_or(after_panic).max(Duration::from_millis(1));
+            }
+        })
+    }
+
+    fn spawn(name: &str, body: impl FnOnce(&Ticker) + Send + 'static) -> std::io::Result<Self> {
         let ticker = Ticker { shared: Arc::default() };
         let handle = ticker.clone();
-        let thread = std::thread::Builder::new().name("heapwarden".into()).stack_size(256 * 1024).spawn(
-            move || {
-                let mut due = Instant::now() + interval;
-                while handle.shared.wait(due, false) {
-                    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tick(&handle)));
-                    let now = Instant::now();
-                    while due <= now {
-                        due += interval.max(Duration::from_millis(1));
-                    }
-                }
-            },
-        )?;
+        let builder = std::thread::Builder::new().name(name.into()).stack_size(256 * 1024);
+        let thread = builder.spawn(move || body(&handle))?;
         Ok(Self { ticker, thread: Some(thread) })
     }
 
@@ -139,6 +158,24 @@ mod tests {
         let after = ticks.load(Ordering::SeqCst);
         std::thread::sleep(Duration::from_millis(20));
         assert_eq!(ticks.load(Ordering::SeqCst), after);
+    }
+
+    #[test]
+    fn a_tick_may_say_when_the_next_one_comes() {
+        let (done, ticks) = mpsc::channel();
+        let mut n = 0;
+        let mut clock = Clock::paced("heapwarden-test", Duration::from_millis(1), move || {
+            n += 1;
+            let _ = done.send(n);
+            assert_ne!(n, 2, "a tick that panics must not end the clock");
+            Duration::from_secs(if n < 4 { 0 } else { 3600 })
+        })
+        .expect("a thread");
+        let seen: Vec<i32> =
+            (0..4).map(|_| ticks.recv_timeout(Duration::from_secs(20)).expect("a tick")).collect();
+        assert_eq!(seen, [1, 2, 3, 4]);
+        clock.stop();
+        assert!(ticks.try_recv().is_err(), "the next one is an hour away");
     }
 
     #[test]

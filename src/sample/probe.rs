@@ -97,6 +97,8 @@ pub struct Probe {
     minor: AtomicU64,
     major: AtomicU64,
     pause_nanos: AtomicU64,
+    /// The longest pause since it was last asked for, in nanoseconds times four, and in the last two bits of which kind it was.
+    longest: AtomicU64,
     ring: Box<[Slot]>,
     last_minor: Slot,
 }
@@ -126,6 +128,7 @@ impl Probe {
             minor: AtomicU64::new(0),
             major: AtomicU64::new(0),
             pause_nanos: AtomicU64::new(0),
+            longest: AtomicU64::new(0),
             ring: (0..RING).map(|_| Slot::default()).collect(),
             last_minor: Slot::default(),
         }
@@ -199,6 +202,12 @@ impl Probe {
     /// `after` holds the figures right after it; nothing where they are not exact.
     pub fn record_gc(&self, kind: GcKind, pause_nanos: u64, after: Option<HeapFigures>, at: UnixMillis) {
         self.pause_nanos.fetch_add(pause_nanos, Ordering::Relaxed);
+        let tag = match kind {
+            GcKind::Minor => 0,
+            GcKind::Major => 1,
+            GcKind::Step => 2,
+        };
+        self.longest.fetch_max(pause_nanos.saturating_mul(4) | tag, Ordering::Relaxed);
         match kind {
             GcKind::Step => return,
             GcKind::Minor => {
@@ -258,6 +267,17 @@ impl Probe {
         }
     }
 
+    /// The longest pause since this was last asked, and of which kind the collection was; nothing where there was none.
+    pub fn take_longest_pause(&self) -> Option<(GcKind, Micros)> {
+        let longest = self.longest.swap(0, Ordering::Relaxed);
+        let kind = match longest % 4 {
+            0 => GcKind::Minor,
+            1 => GcKind::Major,
+            _ => GcKind::Step,
+        };
+        (longest > 3).then_some((kind, Micros(longest / 4 / 1000)))
+    }
+
     /// Passes every major collection from number `from` on to `each`, oldest first, and returns the next number.
     ///
     /// Collections that the ring no longer holds are left out; a slot overwritten while it is read is left out too.
@@ -315,6 +335,21 @@ mod tests {
         let (now, _, freshness) = probe.figures();
         assert_eq!((now.used, now.array_buffers), (Bytes(9), Bytes(7)));
         assert_eq!(freshness.generation, 1);
+    }
+
+    #[test]
+    fn the_longest_pause_is_told_once() {
+        let probe = Probe::new();
+        assert_eq!(probe.take_longest_pause(), None);
+        for (kind, micros) in
+            [(GcKind::Minor, 3), (GcKind::Step, 70), (GcKind::Major, 70), (GcKind::Minor, 9)]
+        {
+            probe.record_gc(kind, micros * 1000, None, UnixMillis(0));
+        }
+        assert_eq!(probe.take_longest_pause().map(|(_, pause)| pause), Some(Micros(70)));
+        assert_eq!(probe.take_longest_pause(), None);
+        probe.record_gc(GcKind::Major, 5_000, None, UnixMillis(0));
+        assert_eq!(probe.take_longest_pause(), Some((GcKind::Major, Micros(5))));
     }
 
     #[test]

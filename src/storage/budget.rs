@@ -47,7 +47,8 @@ struct Stored {
 /// Removes the oldest of our own files of its kind beside `newcomer`, which is complete, until all are within `budget`; and what dead processes
 /// left behind of files that they had begun. `is_alive` says whether a process lives.
 ///
-/// Never removes the newcomer, what has not exactly the form of our names, what belongs to another user, or what is no regular file.
+/// Never removes the newcomer, what has not exactly the form of our names, what belongs to another user, or what is no regular file; nor the
+/// recording of a process that lives, which does not count either: many processes that share a folder must not cost the dead theirs.
 /// What is gone already, because another process is at the same, is no error. Reads the folder once.
 pub fn sweep(newcomer: &Path, budget: Budget, is_alive: impl Fn(u32) -> bool) -> Swept {
     let folder = folder_of(newcomer);
@@ -67,6 +68,7 @@ pub fn sweep(newcomer: &Path, budget: Budget, is_alive: impl Fn(u32) -> bool) ->
             let name = StoredName::of(entry.file_name().to_str()?).filter(|name| name.kind() == kind)?;
             Some(Stored { name, path: entry.path(), bytes: metadata.len() })
         })
+        .filter(|stored| kind != StoredKind::Flight || !is_held(&stored.path))
         .collect();
     stored.sort();
     evict(stored, new.len(), budget, |path| std::fs::remove_file(path))
@@ -157,8 +159,13 @@ fn remove_if_left_over(entry: &DirEntry, metadata: &Metadata, is_alive: &impl Fn
     std::fs::remove_file(entry.path()).is_ok()
 }
 
+/// Whether somebody holds the lock on a file, or may hold it: where locks do not work, the number of files is what suffers.
+fn is_held(path: &Path) -> bool {
+    open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
 /// Opens a file of ours, and nothing that was put in its place: no link is followed, no pipe waited for.
-fn open(path: &Path) -> std::io::Result<File> {
+pub fn open(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     #[cfg(unix)]

@@ -65,6 +65,25 @@ fn the_oldest_go_until_the_new_one_fits() {
 }
 
 #[test]
+fn a_recording_that_is_being_written_neither_goes_nor_counts() {
+    let folder = Folder::new("flights");
+    let flight = |n: u32| format!("heapwarden-flight-20261121T1312{n:02}-000Z-{n}-0.hwr");
+    for n in 1..=4 {
+        folder.write(&flight(n), 10);
+    }
+    folder.snapshot(1, 10);
+    let alive = open(&folder.0.join(flight(1))).expect("open");
+    alive.lock().expect("a lock");
+    let newcomer = folder.write(&flight(9), 10);
+    let swept = sweep(&newcomer, budget(2, PLENTY), |_| false);
+    assert_eq!(swept.evicted, [folder.0.join(flight(2)), folder.0.join(flight(3))]);
+    assert_eq!(folder.names(), [name(1), flight(1), flight(4), flight(9)]);
+    drop(alive);
+    sweep(&newcomer, budget(2, PLENTY), |_| false);
+    assert_eq!(folder.names(), [name(1), flight(4), flight(9)]);
+}
+
+#[test]
 fn nothing_of_anybody_elses_is_touched() {
     let folder = Folder::new("others");
     let theirs =

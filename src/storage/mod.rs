@@ -4,6 +4,6 @@ mod budget;
 mod name;
 mod space;
 
-pub use budget::{Budget, Swept, remove_leftovers, sweep};
+pub use budget::{Budget, Swept, open, remove_leftovers, sweep};
 pub use name::{Leftover, StoredKind, StoredName};
 pub use space::{check, expected};

@@ -5,6 +5,8 @@ use crate::compress::Compression;
 /// Nobody else's files begin so.
 const PREFIX: &str = "heapwarden-";
 const SNAPSHOT: &str = ".heapsnapshot";
+/// What the name of a recording has between prefix and time, and at its end.
+const FLIGHT: (&str, &str) = ("flight-", ".hwr");
 const PROFILES: [(&str, StoredKind); 2] =
     [(".heapprofile", StoredKind::HeapProfile), (".pb.gz", StoredKind::Pprof)];
 const EXTENSIONS: [(&str, Compression); 2] = [(".gz", Compression::Gzip), (".zst", Compression::Zstd)];
@@ -18,10 +20,13 @@ pub enum StoredKind {
     HeapProfile,
     /// The same for pprof.
     Pprof,
+    /// A recording of a process's life.
+    Flight,
 }
 
 /// The name that a snapshot gets where it is given none: `heapwarden-20261121T131218-123Z-PID-THREAD-NUMBER.heapsnapshot`, with `.gz` or
-/// `.zst` where it is compressed; or a profile of allocations, with `.heapprofile` or `.pb.gz`.
+/// `.zst` where it is compressed; or a profile of allocations, with `.heapprofile` or `.pb.gz`; or that of a recording,
+/// `heapwarden-flight-20261121T131218-123Z-PID-THREAD.hwr`.
 ///
 /// Ordered by time, then by the rest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,9 +40,17 @@ impl StoredName {
     pub fn of(name: &str) -> Option<Self> {
         let plain = EXTENSIONS.iter().find_map(|(end, _)| name.strip_suffix(end)).unwrap_or(name);
         let profile = || PROFILES.iter().find_map(|&(end, kind)| Some((name.strip_suffix(end)?, kind)));
-        let (stem, kind) =
-            plain.strip_suffix(SNAPSHOT).map(|stem| (stem, StoredKind::Snapshot)).or_else(profile)?;
+        let flight = || Some((name.strip_suffix(FLIGHT.1)?, StoredKind::Flight));
+        let (stem, kind) = plain
+            .strip_suffix(SNAPSHOT)
+            .map(|stem| (stem, StoredKind::Snapshot))
+            .or_else(profile)
+            .or_else(flight)?;
         let parts = stem.strip_prefix(PREFIX)?;
+        let (parts, wanted) = match kind {
+            StoredKind::Flight => (parts.strip_prefix(FLIGHT.0)?, 2),
+            _ => (parts, 3),
+        };
         let mut parts = parts.split('-');
         let (second, rest) = (parts.next()?, parts.next()?);
         let (date, time) = second.split_once('T')?;
@@ -45,7 +58,7 @@ impl StoredName {
             && is_number(time, 6)
             && rest.strip_suffix('Z').is_some_and(|millis| is_number(millis, 3));
         let numbers: Vec<&str> = parts.collect();
-        let is_ours = is_moment && numbers.len() == 3 && numbers.iter().all(|n| is_number(n, n.len()));
+        let is_ours = is_moment && numbers.len() == wanted && numbers.iter().all(|n| is_number(n, n.len()));
         is_ours.then(|| Self { name: name.to_owned(), kind })
     }
 
@@ -106,6 +119,8 @@ mod tests {
             let name = format!("heapwarden-20261121T131218-123Z-7-0-1{end}");
             assert_eq!(StoredName::of(&name).map(|name| name.kind()), Some(kind), "{name}");
         }
+        let flight = StoredName::of("heapwarden-flight-20261121T131218-123Z-7-0.hwr");
+        assert_eq!(flight.map(|name| name.kind()), Some(StoredKind::Flight));
     }
 
     #[test]
@@ -121,6 +136,10 @@ mod tests {
             "heapwarden-20261121T131218-123Z-7-0-1.heapsnapshot.gz.gz",
             "heapwarden-20261121T131218-123Z-7-0-1.heapsnapshot.bz2",
             "heapwarden-20261121T131218-123Z-7-0-1.json",
+            "heapwarden-20261121T131218-123Z-7-0.hwr",
+            "heapwarden-flight-20261121T131218-123Z-7-0-1.hwr",
+            "heapwarden-flight-20261121T131218-123Z-7-0.hwr.told",
+            "heapwarden-flight-20261121T131218-123Z-7-0.heapsnapshot",
             "heapwarden-20261121T131218-123Z-7-0-1.heapprofile.gz",
             "heapwarden-20261121T131218-123Z-7-0-1.pb",
             "heapwarden-leak-20261121T131218-123Z-7-0.json",

@@ -29,10 +29,11 @@ use crate::units::{Bytes, UnixMillis};
 use crate::verdict::Look;
 #[cfg(target_os = "linux")]
 pub(super) use cloned::times_seen;
-use product::{Product, Slot, Slots, analyse, internal};
-pub use storage::is_alive;
+pub(super) use product::internal;
+use product::{Product, Slot, Slots, analyse};
 use storage::{Shelf, named};
-use walk::{walk_functions, walked};
+use walk::walked;
+pub(super) use walk::{counted, walk_functions};
 
 /// Chunks between V8 and the consumer: V8 writes slower than they are used, so they hardly ever wait.
 const QUEUE: usize = 16;
@@ -307,6 +308,7 @@ impl NativeCapture {
             memory: Bytes(options.memory_bytes as u64),
             patience: duration(options.patience_ms),
             insist: options.insist,
+            outlives: false,
         };
         let made = attempt(bridge.address(), &task.keep(), &limits, |out| task.run(functions, isolate, out))?;
         let Attempt::Made(watch, pause) = made else {
@@ -340,7 +342,7 @@ impl Drop for NativeCapture {
 
 impl NativeCapture {
     /// The baseline that this capture took, once it is finished.
-    fn taken(&self) -> Option<Arc<Baseline>> {
+    pub(super) fn taken(&self) -> Option<Arc<Baseline>> {
         self.baseline.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

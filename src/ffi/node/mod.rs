@@ -8,10 +8,14 @@ mod background;
 mod bridge;
 mod capture;
 mod clone;
+mod container;
 mod counts;
+mod flight;
+mod heap_limit;
 mod inlet;
 mod job;
 mod monitor;
+mod postmortem;
 mod report;
 
 use napi::Status;

@@ -1,12 +1,12 @@
 //! `MemoryMonitor`'s native half: the clock, the hooks and the record.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use napi::bindgen_prelude::{Env, Function, Object};
@@ -17,26 +17,32 @@ use serde::Serialize;
 
 use super::background::in_background;
 use super::capture::NativeCapture;
-use super::{to_json, to_napi};
+use super::container::{ContainerRisk, ContainerWatch};
+use super::flight::{BlackBox, RunningFlight};
+use super::heap_limit::{HeapLimit, HeapLimitOptions, Kept, Shared};
+use super::{error_json, to_json, to_napi};
 use crate::alert::Alert;
 use crate::config::MonitorConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ffi::os::{self, Published, process_source};
 use crate::ffi::v8::{self, GcHooks, Interrupter};
 use crate::monitor::Monitor;
+use crate::recorder::{EndKind, Recorder};
 use crate::recording::lines::{self, FORMAT, Header, Millis, VERSION};
 use crate::report::{AtomicFile, SampleRecord, VerdictRecord};
 use crate::sample::{Channel, Clock, GcKind, HeapFigures, Probe, ProcessSource, Ticker};
 use crate::units::{Bytes, Micros, UnixMillis};
-use crate::verdict::{Answer, ConfirmedBy};
+use crate::verdict::{Answer, ConfirmedBy, Verdict};
 
 /// Longest time that a tick waits for the JavaScript thread to publish fresh figures.
 const ANSWER: Duration = Duration::from_millis(100);
+/// How many times, a millisecond apart, the verdict is asked for where another thread holds it: for a sample it does for microseconds.
+const VERDICT_ATTEMPTS: u32 = 50;
 /// Events kept for a JavaScript thread that does not come to fetch them; the oldest sample goes first.
 const OUTBOX: usize = 256;
 
 /// Calls JavaScript without arguments; one call waits at most, and it never keeps the process alive.
-type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 1>;
+pub(super) type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 1>;
 
 /// What JavaScript is told.
 #[derive(Serialize)]
@@ -45,6 +51,7 @@ enum Event {
     Sample { r#type: &'static str, sample: SampleRecord },
     Claim { r#type: &'static str, verdict: VerdictRecord },
     Alert(Alert),
+    Risk(ContainerRisk),
 }
 
 impl Event {
@@ -61,24 +68,61 @@ impl Event {
 }
 
 /// The part that both threads use.
-struct Core {
-    probe: Arc<Probe>,
+pub(super) struct Core {
+    pub(super) probe: Arc<Probe>,
     published: Arc<Published>,
     /// Set by the sampling thread when it wakes JavaScript for figures, not for events.
     refresh_wanted: AtomicBool,
     state: Mutex<State>,
 }
 
-struct State {
-    monitor: Monitor,
+pub(super) struct State {
+    pub(super) monitor: Monitor,
     source: Box<dyn ProcessSource>,
     outbox: VecDeque<Event>,
 }
 
+impl State {
+    /// The control group's limit, if there is one.
+    pub(super) fn container_limit(&mut self) -> Option<Bytes> {
+        self.source.read().container_limit
+    }
+}
+
 impl Core {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while the lock was held leaves figures that the next sample overwrites.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The black box, if this life is recorded.
+    pub fn recorder(&self) -> Option<Arc<Recorder>> {
+        self.lock().monitor.recorder().cloned()
+    }
+
+    /// Records in the black box, if there is one, what is known at this moment.
+    pub(super) fn pulse(&self) {
+        let mut state = self.lock();
+        if state.monitor.recorder().is_some() {
+            let process = state.source.read();
+            state.monitor.pulse(&self.probe, process, UnixMillis::now());
+        }
+    }
+
+    /// What the detector last said, wherever the caller is: a callback of V8's must not wait for a lock for long.
+    fn last_verdict(&self) -> VerdictRecord {
+        for _ in 0..VERDICT_ATTEMPTS {
+            let state = match self.state.try_lock() {
+                Ok(state) => state,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
+            };
+            return VerdictRecord::new(state.monitor.verdict(), state.monitor.confirmed_by());
+        }
+        VerdictRecord::new(&Verdict::default(), None)
     }
 
     /// Takes one sample and puts what follows from it into the outbox.
@@ -96,22 +140,36 @@ impl Core {
         let by = monitor.confirmed_by();
         let alerts = alerts.into_iter().flatten().map(|alert| Event::of(alert, by));
         for event in std::iter::once(sample).chain(alerts) {
-            if outbox.len() == OUTBOX {
-                let oldest = outbox.iter().position(|e| matches!(e, Event::Sample { .. })).unwrap_or(0);
-                outbox.remove(oldest);
-            }
-            outbox.push_back(event);
+            put(outbox, event);
         }
+    }
+
+    /// Puts what the container's watch has to tell into the outbox.
+    pub(super) fn tell_risk(&self, risk: ContainerRisk) {
+        put(&mut self.lock().outbox, Event::Risk(risk));
     }
 }
 
+fn put(outbox: &mut VecDeque<Event>, event: Event) {
+    if outbox.len() == OUTBOX {
+        let oldest = outbox.iter().position(|e| matches!(e, Event::Sample { .. })).unwrap_or(0);
+        outbox.remove(oldest);
+    }
+    outbox.push_back(event);
+}
+
 /// What exists only between `start` and `stop`. Dropped on the JavaScript thread: first the clock, whose thread is
-/// joined, then the hooks.
+/// joined, then the recording, then the hooks.
 struct Running {
     clock: Clock,
+    /// Ended before what it tells, like the clock.
+    _container: Option<ContainerWatch>,
+    /// Ended after the clock, which may still have recorded.
+    flight: Option<RunningFlight>,
     /// Held so that dropping `Running` releases it after the clock's thread, the only caller, is gone.
     _wake: Arc<Wake>,
     _hooks: Option<GcHooks>,
+    _limit: Option<HeapLimit>,
 }
 
 type Slot = Rc<RefCell<Option<Running>>>;
@@ -137,11 +195,13 @@ unsafe extern "C" fn on_teardown(slot: *mut c_void) {
 /// The native half of `MemoryMonitor`.
 #[napi]
 pub struct NativeMonitor {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     config: MonitorConfig,
     use_bridge: bool,
     rss_source: &'static str,
+    at_limit: Arc<Shared>,
     slot: Slot,
+    pub(super) watches_container: Cell<bool>,
 }
 
 #[napi]
@@ -168,7 +228,8 @@ impl NativeMonitor {
             refresh_wanted: AtomicBool::new(false),
             state: Mutex::new(state),
         });
-        Ok(Self { core, config, use_bridge, rss_source, slot: Slot::default() })
+        let (at_limit, slot, watches_container) = (Arc::default(), Slot::default(), Cell::new(false));
+        Ok(Self { core, config, use_bridge, rss_source, at_limit, slot, watches_container })
     }
 
     /// Where resident set sizes come from: `procfs` or `node`.
@@ -184,11 +245,20 @@ impl NativeMonitor {
     }
 
     /// Sets the hooks and starts the clock. `on_wake` is called on the JavaScript thread when figures are wanted
-    /// (`refresh`) or events wait (`takeEvents`). Does nothing where it runs already.
+    /// (`refresh`) or events wait (`takeEvents`, `takeAtLimit`). With `at_limit` the heap's limit is watched, through the bridge and where
+    /// nobody else in this thread does. Does nothing where it runs already.
+    ///
+    /// `black_box` says where its life is recorded, if it is. What keeps that from being done is given as JSON: the monitor runs without.
     #[napi(catch_unwind)]
-    pub fn start(&self, env: Env, on_wake: Function<'_, (), ()>) -> napi::Result<()> {
+    pub fn start(
+        &self,
+        env: Env,
+        on_wake: Function<'_, (), ()>,
+        black_box: Option<BlackBox>,
+        at_limit: Option<HeapLimitOptions>,
+    ) -> napi::Result<Option<String>> {
         if self.slot.borrow().is_some() {
-            return Ok(());
+            return Ok(None);
         }
         self.core.lock().monitor.restart(&self.config, &self.core.probe, UnixMillis::now());
         let wake = on_wake.build_threadsafe_function::<()>().weak::<true>().max_queue_size::<1>();
@@ -197,6 +267,25 @@ impl NativeMonitor {
         let isolate = bridge.and_then(|bridge| Some((bridge, bridge.current_isolate()?)));
         let hooks = isolate.map(|(b, isolate)| GcHooks::install(b, isolate, Arc::clone(&self.core.probe)));
         let interrupter = isolate.map(|(b, isolate)| Interrupter::new(b, isolate, &self.core.probe));
+
+        let flight = black_box.map(|place| RunningFlight::begin(&self.core, place, self.config.interval));
+        let (flight, problem) = match flight {
+            Some(Err(error)) => (None, Some(error_json(&error).to_string())),
+            Some(Ok(flight)) => (Some(flight), None),
+            None => (None, None),
+        };
+        self.at_limit.woken_by(&wake);
+        self.at_limit.recorded_by(self.core.recorder());
+        let limit = isolate.zip(at_limit).and_then(|((_, isolate), options)| {
+            let core = Arc::clone(&self.core);
+            HeapLimit::watch(
+                isolate,
+                env.raw(),
+                options,
+                &self.at_limit,
+                Box::new(move || core.last_verdict()),
+            )
+        });
 
         let core = Arc::clone(&self.core);
         let caller = Arc::clone(&wake);
@@ -208,7 +297,10 @@ impl NativeMonitor {
             let reason = format!("no thread: {e}");
             to_napi(&ErrorKind::Unsupported { feature: "sampling", reason }.into())
         })?;
-        *self.slot.borrow_mut() = Some(Running { clock, _wake: wake, _hooks: hooks });
+        let watches = self.watches_container.get();
+        let container = watches.then(|| ContainerWatch::begin(&self.core, &wake)).flatten();
+        *self.slot.borrow_mut() =
+            Some(Running { clock, _container: container, flight, _wake: wake, _hooks: hooks, _limit: limit });
 
         let slot = Rc::into_raw(Rc::clone(&self.slot)).cast_mut().cast::<c_void>();
         // SAFETY: `env` is the environment of this call. `slot` stays valid until the hook runs or `stop` takes it back.
@@ -220,13 +312,14 @@ impl NativeMonitor {
             self.slot.borrow_mut().take();
             return Err(napi::Error::new(Status::from(status), "cannot register a cleanup hook"));
         }
-        Ok(())
+        Ok(problem)
     }
 
     /// Stops the clock, joins its thread and removes the hooks. Does nothing where it is stopped already.
     #[napi(catch_unwind)]
     pub fn stop(&self, env: Env) {
         let Some(running) = self.slot.borrow_mut().take() else { return };
+        self.at_limit.recorded_by(None);
         let slot = Rc::as_ptr(&self.slot).cast_mut().cast::<c_void>();
         // SAFETY: the slot was filled, so `start` registered exactly this pair of function and pointer, and the teardown,
         // which would have emptied the slot, has not run.
@@ -235,7 +328,17 @@ impl NativeMonitor {
             // SAFETY: the hook is gone, so the reference that `start` gave it is ours again.
             drop(unsafe { Rc::from_raw(slot.cast_const().cast::<RefCell<Option<Running>>>()) });
         }
+        if let Some(flight) = &running.flight {
+            flight.end(EndKind::Stopped, None);
+        }
         drop(running);
+    }
+
+    /// The file in which this life is recorded, if it is.
+    #[napi(getter, catch_unwind)]
+    pub fn recording_path(&self) -> Option<String> {
+        let slot = self.slot.borrow();
+        slot.as_ref()?.flight.as_ref().map(|flight| flight.path().to_string_lossy().into_owned())
     }
 
     /// Publishes fresh figures. With the bridge only `array_buffers`, `rss`, `requests` and `cpu_ms` are used; the others come from V8.
@@ -316,6 +419,22 @@ impl NativeMonitor {
     pub fn take_events(&self) -> napi::Result<String> {
         let events: Vec<Event> = self.core.lock().outbox.drain(..).collect();
         to_json(&events)
+    }
+
+    /// What happened at the heap's limit since the last call, oldest first: a JSON array.
+    #[napi(catch_unwind)]
+    pub fn take_at_limit(&self) -> napi::Result<Option<String>> {
+        let told = self.at_limit.take();
+        if told.is_empty() { Ok(None) } else { to_json(&told).map(Some) }
+    }
+
+    /// Has growth at the heap's limit measured from this capture's baseline, `rung` being its place on the ladder, as JSON; nothing for not
+    /// at all.
+    #[napi(catch_unwind)]
+    pub fn keep_baseline(&self, capture: Option<&NativeCapture>, rung: Option<String>) {
+        let baseline = capture.and_then(NativeCapture::taken);
+        let rung = rung.and_then(|rung| serde_json::from_str(&rung).ok());
+        self.at_limit.keep(baseline.map(|baseline| Kept { baseline, rung }));
     }
 
     /// The last samples, oldest first: a JSON array.
@@ -415,6 +534,8 @@ fn current_figures() -> Option<HeapFigures> {
 
 /// One tick on the sampling thread: ask for fresh figures, wait a moment for them, record what there is.
 fn tick(core: &Core, wake: &Wake, interrupter: Option<&Interrupter>, ticker: &Ticker, answer: Duration) {
+    // Before anything is waited for: what is on record is never older than an interval, whatever the JavaScript thread does.
+    core.pulse();
     let before = core.probe.generation();
     core.refresh_wanted.store(true, Ordering::Release);
     // A full queue means that a call is on its way already; a closing function that the environment is going away.
@@ -434,5 +555,8 @@ fn tick(core: &Core, wake: &Wake, interrupter: Option<&Interrupter>, ticker: &Ti
     }
     os::survey();
     core.observe();
+    if let Some(recorder) = core.recorder() {
+        recorder.flush_if_wanted();
+    }
     wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
 }

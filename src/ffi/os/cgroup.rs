@@ -6,9 +6,15 @@
 
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))]
 
+#[cfg(target_os = "linux")]
+mod levels;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+#[cfg(target_os = "linux")]
+pub use levels::{Levels, kills};
 
 use crate::units::Bytes;
 
@@ -139,14 +145,14 @@ fn version_2(groups: &str, mounts: &str) -> Option<Hierarchy> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
     /// A root directory made of `(path, content)`, removed when dropped.
-    struct Root(PathBuf);
+    pub struct Root(pub PathBuf);
 
     impl Root {
-        fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        pub fn new(name: &str, files: &[(&str, &str)]) -> Self {
             let root = std::env::temp_dir().join(format!("heapwarden-cgroup-{}-{name}", std::process::id()));
             for (path, content) in files {
                 let path = root.join(path);
@@ -168,8 +174,9 @@ mod tests {
         }
     }
 
-    const V2_MOUNT: &str = "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
-    const V1_MOUNTS: &str = "31 30 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
+    pub const V2_MOUNT: &str =
+        "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
+    pub const V1_MOUNTS: &str = "31 30 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
                              36 30 0:33 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
 
     #[test]

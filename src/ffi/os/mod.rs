@@ -3,13 +3,18 @@
 mod cgroup;
 #[cfg(target_os = "linux")]
 pub mod clone;
+#[cfg(target_os = "linux")]
+pub mod container;
 #[cfg(unix)]
 mod cpu;
 #[cfg(unix)]
 pub mod disk;
+#[cfg(target_os = "linux")]
+pub mod flight;
 pub mod input;
 #[cfg(target_os = "linux")]
 mod native_heap;
+pub mod pending;
 mod pipe;
 mod published;
 #[cfg(target_os = "linux")]
@@ -36,8 +41,41 @@ pub fn survey() {
 #[cfg(target_os = "linux")]
 pub fn memory_left() -> Option<Bytes> {
     let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
-    let container = cgroup::headroom(std::path::Path::new("/"));
+    let container = cgroup::headroom(root());
     machine.into_iter().chain(container).min()
+}
+
+/// The folder of the process's memory control group, and how many processes of it, or of one above it, the kernel has killed for a limit
+/// so far. Nothing where there are no control groups.
+pub fn container_kills() -> Option<(String, u64)> {
+    #[cfg(target_os = "linux")]
+    return cgroup::kills(root()).map(|(group, kills)| (group.to_string_lossy().into_owned(), kills));
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
+/// Whether the process that writes the recording at `path` lives; nothing where that cannot be told.
+pub fn is_recording(path: &std::path::Path) -> Option<bool> {
+    #[cfg(target_os = "linux")]
+    return flight::is_alive(path);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+/// The system's boot, as it names it; empty where it does not.
+pub fn boot_id() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+/// Where control groups are looked for: HEAPWARDEN_SYSTEM_ROOT, for tests of what no test can have the kernel do, else `/`.
+#[cfg(target_os = "linux")]
+fn root() -> &'static std::path::Path {
+    static ROOT: std::sync::OnceLock<std::path::PathBuf> = std::sync::OnceLock::new();
+    ROOT.get_or_init(|| std::env::var_os("HEAPWARDEN_SYSTEM_ROOT").unwrap_or_else(|| "/".into()).into())
 }
 
 /// Of `/proc/meminfo`: what can be had without swapping.
@@ -75,7 +113,7 @@ impl Shared {
             return Some(Self(linux));
         }
         let statm = statm::Statm::open()?;
-        let cgroup = cgroup::Cgroup::discover(std::path::Path::new("/"));
+        let cgroup = cgroup::Cgroup::discover(root());
         let linux = Arc::new(Mutex::new(Linux { statm, cgroup }));
         *open = Arc::downgrade(&linux);
         Some(Self(linux))

@@ -10,10 +10,10 @@ use super::symbols::{Isolate, bridge};
 /// that the program or Node has set (`--heapsnapshot-near-heap-limit`) would write a file. The callback that was added last is the one that V8
 /// asks.
 pub fn never_at_the_limit(isolate: Isolate) {
-    let Some(add) = bridge().ok().and_then(|bridge| bridge.add_near_limit) else { return };
+    let Some(functions) = bridge().ok().and_then(|bridge| bridge.near_limit) else { return };
     // SAFETY: `isolate` is alive and this is its thread (an `Isolate` is not `Send`). The callback has the type that V8 expects, uses no
     // data and does not unwind.
-    unsafe { add(isolate.0.as_ptr(), further, std::ptr::null_mut()) };
+    unsafe { (functions.add)(isolate.0.as_ptr(), further, std::ptr::null_mut()) };
 }
 
 /// What V8 takes for its new limit: half as much again each time.

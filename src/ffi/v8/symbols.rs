@@ -1,6 +1,6 @@
 //! The table of functions and where they come from.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
@@ -38,7 +38,19 @@ pub type InterruptCallback = unsafe extern "C" fn(*mut RawIsolate, *mut c_void);
 /// `size_t (*)(void* data, size_t current_heap_limit, size_t initial_heap_limit)`
 pub type NearHeapLimit = unsafe extern "C" fn(*mut c_void, usize, usize) -> usize;
 
+/// A `v8::OOMDetails`: whether it is the heap that is full comes first, in all versions that have it.
+#[repr(C)]
+pub struct OomDetails {
+    pub(super) is_heap_oom: bool,
+}
+
+/// `void (*)(const char* location, const v8::OOMDetails& details)`
+pub type OomWithDetails = unsafe extern "C" fn(*const c_char, *const OomDetails);
+/// `void (*)(const char* location, bool is_heap_oom)`
+pub type OomWithFlag = unsafe extern "C" fn(*const c_char, bool);
+
 type AddNearHeapLimit = unsafe extern "C" fn(*mut RawIsolate, NearHeapLimit, *mut c_void);
+type RemoveNearHeapLimit = unsafe extern "C" fn(*mut RawIsolate, NearHeapLimit, usize);
 type AddGcCallback = unsafe extern "C" fn(*mut RawIsolate, GcCallback, *mut c_void, u32);
 type RemoveGcCallback = unsafe extern "C" fn(*mut RawIsolate, GcCallback, *mut c_void);
 type TakeWithOptions = unsafe extern "C" fn(*mut RawHeapProfiler, *const c_void) -> *const RawHeapSnapshot;
@@ -83,6 +95,34 @@ pub struct SamplingFunctions {
     pub(super) stop: unsafe extern "C" fn(*mut RawHeapProfiler),
 }
 
+/// Functions for callbacks at the heap's limit; apart for the same reason.
+#[derive(Clone, Copy)]
+pub struct NearLimitFunctions {
+    pub(super) add: AddNearHeapLimit,
+    pub(super) remove: RemoveNearHeapLimit,
+    /// `Isolate::LowMemoryNotification`: collects all garbage that there is.
+    pub(super) collect: unsafe extern "C" fn(*mut RawIsolate),
+}
+
+/// Where a process ends that is out of memory, in the two shapes that it has: what sets V8's handler, and the handler that Node has set.
+#[derive(Clone, Copy)]
+pub enum OomFunctions {
+    /// With a structure (Node 20 and later).
+    Details {
+        /// `Isolate::SetOOMErrorHandler`
+        set: unsafe extern "C" fn(*mut RawIsolate, OomWithDetails),
+        /// `node::OOMErrorHandler`, which does not return.
+        node: OomWithDetails,
+    },
+    /// With a flag (Node 18).
+    Flag {
+        /// `Isolate::SetOOMErrorHandler`
+        set: unsafe extern "C" fn(*mut RawIsolate, OomWithFlag),
+        /// `node::OOMErrorHandler`, which does not return.
+        node: OomWithFlag,
+    },
+}
+
 /// The two shapes of `HeapProfiler::TakeHeapSnapshot`.
 #[derive(Clone, Copy)]
 pub enum Take {
@@ -102,8 +142,10 @@ pub struct Bridge {
     pub(super) remove_prologue: RemoveGcCallback,
     pub(super) remove_epilogue: RemoveGcCallback,
     pub(super) request_interrupt: unsafe extern "C" fn(*mut RawIsolate, InterruptCallback, *mut c_void),
-    /// Nothing where it is not exported.
-    pub(super) add_near_limit: Option<AddNearHeapLimit>,
+    /// Nothing where they are not exported.
+    pub near_limit: Option<NearLimitFunctions>,
+    /// Nothing where V8's handler cannot be set, or Node's is not known.
+    pub oom: Option<OomFunctions>,
     /// Nothing where this runtime's snapshots cannot be taken through the bridge.
     pub snapshots: Option<SnapshotFunctions>,
     /// Nothing where the heap cannot be walked.
@@ -169,7 +211,8 @@ fn load() -> Result<Bridge, &'static str> {
             "_ZN2v87Isolate24RemoveGCEpilogueCallbackEPFvPS0_NS_6GCTypeENS_15GCCallbackFlagsEPvES4_"
         ),
         request_interrupt: symbol!("_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_"),
-        add_near_limit: load_near_limit().ok(),
+        near_limit: load_near_limit().ok(),
+        oom: load_oom().ok(),
         snapshots: load_snapshots().ok(),
         walk: load_walk().ok(),
         line_ends: load_line_ends().ok(),
@@ -190,8 +233,29 @@ fn load_walk() -> Result<WalkFunctions, &'static str> {
 }
 
 #[cfg(all(unix, target_pointer_width = "64"))]
-fn load_near_limit() -> Result<AddNearHeapLimit, &'static str> {
-    Ok(symbol!("_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_"))
+fn load_near_limit() -> Result<NearLimitFunctions, &'static str> {
+    Ok(NearLimitFunctions {
+        add: symbol!("_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_"),
+        remove: symbol!("_ZN2v87Isolate27RemoveNearHeapLimitCallbackEPFmPvmmEm"),
+        collect: symbol!("_ZN2v87Isolate21LowMemoryNotificationEv"),
+    })
+}
+
+#[cfg(all(unix, target_pointer_width = "64"))]
+fn load_oom() -> Result<OomFunctions, &'static str> {
+    let details = || -> Result<OomFunctions, &'static str> {
+        Ok(OomFunctions::Details {
+            set: symbol!("_ZN2v87Isolate18SetOOMErrorHandlerEPFvPKcRKNS_10OOMDetailsEE"),
+            node: symbol!("_ZN4node15OOMErrorHandlerEPKcRKN2v810OOMDetailsE"),
+        })
+    };
+    let flag = || -> Result<OomFunctions, &'static str> {
+        Ok(OomFunctions::Flag {
+            set: symbol!("_ZN2v87Isolate18SetOOMErrorHandlerEPFvPKcbE"),
+            node: symbol!("_ZN4node15OOMErrorHandlerEPKcb"),
+        })
+    };
+    details().or_else(|_| flag())
 }
 
 #[cfg(all(unix, target_pointer_width = "64"))]

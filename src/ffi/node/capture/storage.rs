@@ -71,12 +71,11 @@ pub fn named(place: Option<Result<Reserved>>, control: &Control, shelf: &Shelf) 
 }
 
 #[cfg(unix)]
-use crate::ffi::os::disk::free;
-#[cfg(unix)]
-pub use crate::ffi::os::disk::is_alive;
+pub use crate::ffi::os::disk::{free, is_alive};
 
+/// Where nobody can be asked, nothing is known.
 #[cfg(not(unix))]
-fn free(_: &Path) -> Option<Bytes> {
+pub fn free(_: &Path) -> Option<Bytes> {
     None
 }
 

@@ -36,12 +36,13 @@ pub struct Plan<'a> {
 /// The way to the parent.
 pub struct Out {
     pipe: ManuallyDrop<std::fs::File>,
+    outlives: bool,
 }
 
 impl Out {
-    /// Says something. Where the parent is gone, so is the clone.
+    /// Says something. Where the parent is gone, so is the clone, unless it is meant to outlive it.
     pub fn say(&mut self, message: &Message) {
-        if self.pipe.write_all(&encoded(message)).is_err() {
+        if self.pipe.write_all(&encoded(message)).is_err() && !self.outlives {
             // SAFETY: ends the clone, and nothing else.
             unsafe { libc::_exit(0) };
         }
@@ -58,11 +59,12 @@ pub fn run(plan: &Plan<'_>, work: impl FnOnce(&mut Out)) -> ! {
     let prepared = prepare(plan);
     // SAFETY: the descriptor is open, the clone's own copy, and never closed: `ManuallyDrop`, then `_exit`.
     let pipe = ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(plan.out) });
-    let mut out = Out { pipe };
+    let outlives = plan.limits.outlives;
+    let mut out = Out { pipe, outlives };
     let status = if prepared {
         // A panic must reach neither V8's frames below nor the parent's code.
         let done = catch_unwind(AssertUnwindSafe(|| {
-            if out.pipe.write_all(&preamble()).is_ok() {
+            if out.pipe.write_all(&preamble()).is_ok() || outlives {
                 out.step(Step::Preparing);
                 work(&mut out);
                 out.say(&Message::End { peak: own_memory().0 });
@@ -81,10 +83,12 @@ fn prepare(plan: &Plan<'_>) -> bool {
     // SAFETY: each call is about this process, the clone, which has one thread. Arguments are constants, or places on this stack that live
     // through the call. Descriptors that are closed belong to nobody: the code that has them in the parent never runs here.
     unsafe {
-        // Ends with the thread that made it, and at once where that is gone already.
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        if libc::getppid() != plan.parent {
-            return false;
+        if !plan.limits.outlives {
+            // Ends with the thread that made it, and at once where that is gone already.
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            if libc::getppid() != plan.parent {
+                return false;
+            }
         }
         for signal in 1..SIGNALS {
             libc::signal(signal, libc::SIG_DFL);

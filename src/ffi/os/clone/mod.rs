@@ -10,8 +10,8 @@
 //! 3. The fork happens when the process's other threads are asleep, if they ever are within the time that the process may stand still,
 //!    so that none is in the middle of anything: [`threads`].
 //! 4. The clone keeps nothing of its parent's but memory: no descriptor (each is the null device), signal handler, priority; runs no event loop
-//!    and no destructor of the process; is the first to be killed if memory runs out, ends with its parent, and by itself after a
-//!    time: [`child`].
+//!    and no destructor of the process; is the first to be killed if memory runs out, ends with its parent, unless it is meant
+//!    to outlive it, and by itself after a time: [`child`].
 //!
 //! The parent never waits for it on a thread that has anything else to do: [`watch`].
 
@@ -41,6 +41,8 @@ pub struct Limits {
     pub patience: Duration,
     /// Whether to go on where they do not.
     pub insist: bool,
+    /// Whether the clone goes on where its parent ends: what it does is for those who come after both.
+    pub outlives: bool,
 }
 
 /// What became of an attempt.
