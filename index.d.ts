@@ -490,7 +490,8 @@ export interface LeakDecision {
   constructorName: string;
   /**
    * `grew`: it went on growing, in proportion. `unclear`: it grows too slowly for the time between the looks to tell. `new`: it was not among
-   * the culprits of the first look. `little`: it grew, by less than a tenth of what the floor's rate gives. `stood`: it did not grow, or far less than before. `gone`: it is no longer among the culprits.
+   * the culprits of the first look. `little`: it grew, by less than a tenth of what the floor's rate gives. `stood`: it did not grow, or far
+   * less than before. `gone`: it is no longer among the culprits.
    */
   outcome: 'grew' | 'unclear' | 'new' | 'little' | 'stood' | 'gone';
   /** What it retained at the first look, since the baseline. */

@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { cargoCounts, nodeCounts, nodeFailures, settle } = require('../scripts/counts');
+const { cargoCounts, cargoFailures, nodeCounts, nodeFailures, settle } = require('../scripts/counts');
 const { packageName, wanted } = require('../scripts/nodes');
 const { StepError, run } = require('../scripts/steps');
 
@@ -14,6 +14,16 @@ test('cargo: every binary of a run is summed', () => {
     'test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s',
   ].join('\n');
   assert.deepEqual(cargoCounts(output), { passed: 5, failed: 4 });
+});
+
+test('cargo: what failed is named, from the list of each binary and not from what it printed', () => {
+  const output = [
+    'failures:', '', '---- a::tests::one stdout ----', 'thread panicked', '    note: x', '', '',
+    'failures:', '    a::tests::one', '    b::tests::two', '', 'test result: FAILED. 1 passed; 2 failed; 0 ignored',
+    'failures:', '    three', '', 'test result: FAILED. 0 passed; 1 failed; 0 ignored', '',
+  ].join('\n');
+  assert.deepEqual(cargoFailures(output), ['a::tests::one', 'b::tests::two', 'three']);
+  assert.deepEqual(cargoFailures('test result: ok. 3 passed; 0 failed;\n'), []);
 });
 
 test('node: failures are read with their files, from the last list only', () => {

@@ -103,6 +103,15 @@ describe('listeners of an emitter', () => {
     assert.ok(growths.length <= 3, `${growths.length}`);
   });
 
+  test('on one emitter do not hide those on another of its class', async () => {
+    const [first, second] = [quietBus(), quietBus()];
+    const auditor = quiet().watch(first).watch(second);
+    const growths = await found(auditor, 120, (tick) => (tick < 60 ? first.on('data', function one() {}) : second.on('data', function two() {})));
+    assert.deepEqual([...new Set(growths.map(({ functions: [{ name }] }) => name))], ['one', 'two']);
+    const early = growths.find(({ functions: [{ name }] }) => name === 'two');
+    assert.ok(early.count < 40 && early.emitters === 1, JSON.stringify(early));
+  });
+
   test('under a new name each time are told as all events together', async () => {
     const bus = quietBus();
     const [first] = await found(quiet().watch(bus, 'replies'), 80, (tick) => bus.once(`reply:${tick}`, () => {}));

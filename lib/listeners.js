@@ -60,7 +60,7 @@ class ListenerAuditor extends EventEmitter {
   #adopted = 0;
   /** Class, event and place of the warnings that were told of. */
   #toldOf = new Set();
-  /** By class and event: how many listeners there were on emitters without a label when that was told. */
+  /** By class and event: how many listeners there were on emitters that Node warned of when that was told. */
   #toldCounts = new Map();
   /** Pairs of a series' number and its count, and whose they are. */
   #pairs = new Uint32Array(64);
@@ -246,9 +246,10 @@ class ListenerAuditor extends EventEmitter {
   /** Tells of what grows. All events of an emitter together are no news where one of them is. */
   #tell(found) {
     const single = new Set(found.filter(([{ event }]) => event !== ALL).map(([{ watched }]) => watched));
-    const growths = found.filter(([{ watched, event }]) => event !== ALL || !single.has(watched)).map(([{ watched, event }, growth]) => {
+    const told = { watched: [], adopted: [] };
+    for (const [{ watched, event }, growth] of found.filter(([{ watched, event }]) => event !== ALL || !single.has(watched))) {
       const target = watched.ref?.deref();
-      return {
+      told[watched.isAdopted ? 'adopted' : 'watched'].push({
         reason: 'rising',
         kind: watched.kind,
         label: watched.label ?? null,
@@ -263,9 +264,9 @@ class ListenerAuditor extends EventEmitter {
         retainerPath: [],
         stack: null,
         emitters: 1,
-      };
-    });
-    const news = folded(growths).filter((growth) => growth.kind === 'resource' || growth.label !== null || this.#isNews(growth));
+      });
+    }
+    const news = [...folded(told.watched), ...folded(told.adopted).filter((growth) => this.#isNews(growth))];
     this.#locator.locate(news, (located) => this.emit('growth', located));
   }
 

@@ -12,6 +12,13 @@ function cargoCounts(output) {
   return counts;
 }
 
+/** The names of the tests that failed, read from the list with which each test binary ends. */
+function cargoFailures(output) {
+  const names = [];
+  for (const [, list] of output.matchAll(/^failures:\n((?: {4}\S+\n)+)/gm)) names.push(...list.trim().split(/\s+/));
+  return names;
+}
+
 /** Reads node:test's summary: `# pass 3` of the TAP reporter, `ℹ pass 3` of the spec reporter. */
 function nodeCounts(output) {
   const last = { pass: 0, fail: 0, cancelled: 0 };
@@ -39,4 +46,4 @@ function settle(counts, code) {
   return { ...counts, reason: counts.failed > 0 ? `${counts.failed} failed` : undefined };
 }
 
-module.exports = { cargoCounts, nodeCounts, nodeFailures, settle };
+module.exports = { cargoCounts, cargoFailures, nodeCounts, nodeFailures, settle };

@@ -9,7 +9,7 @@
 
 const path = require('node:path');
 const { ROOT, StepError, capture, run, say, seconds } = require('./steps');
-const { cargoCounts, settle } = require('./counts');
+const { cargoCounts, cargoFailures, settle } = require('./counts');
 const { matrix } = require('./matrix');
 const { packed } = require('./pack');
 const { modules, native, rust } = require('./setup');
@@ -63,7 +63,8 @@ function cargoTest(args) {
     const command = ['test', '--locked', '--no-fail-fast', ...args];
     say(`> test: cargo ${command.join(' ')}`);
     const { code, output } = await capture('cargo', command, { timeoutMs: 1_800_000, givesWay: true });
-    return [{ label: '', ...settle(cargoCounts(output), code ?? 1) }];
+    const result = settle(cargoCounts(output), code ?? 1);
+    return [{ label: '', ...result, reason: result.reason && [result.reason, ...cargoFailures(output)].join('\n') }];
   };
 }
 

@@ -81,6 +81,16 @@ impl Module {
         self.s.edge(table, "internal", &self.made.to_string(), value);
     }
 
+    /// A reaction to `promise`, the next after `last`.
+    fn reaction(&mut self, promise: usize, last: Option<usize>) -> usize {
+        let reaction = self.object("system / PromiseReaction", 40);
+        match last {
+            None => self.s.edge(promise, "internal", "reactions_or_result", reaction),
+            Some(last) => self.s.edge(last, "internal", "next", reaction),
+        }
+        reaction
+    }
+
     /// An instance of a class that is written in `file`.
     fn instance(&mut self, class: &str, file: &str) -> usize {
         let object = self.object(class, 256);
@@ -267,15 +277,11 @@ fn handlers_of_a_promise_that_is_never_settled() {
     let found = m.first(|m| {
         let mut last = None;
         for _ in 0..UNITS {
-            let reaction = m.object("system / PromiseReaction", 40);
+            let reaction = m.reaction(promise, last);
             let (handler, scope) = m.function("onStop", "/srv/app/client.js");
             let request = m.object("Object", 200);
             m.s.edge(scope, "context", "request", request);
             m.s.edge(reaction, "internal", "fulfill_handler", handler);
-            match last {
-                None => m.s.edge(promise, "internal", "reactions_or_result", reaction),
-                Some(last) => m.s.edge(last, "internal", "next", reaction),
-            }
             last = Some(reaction);
         }
     });
@@ -292,7 +298,7 @@ fn a_race_is_told_as_the_promise_that_waits_whatever_v8_keeps_with_it() {
         let found = m.first(|m| {
             let mut last = None;
             for _ in 0..UNITS {
-                let reaction = m.object("system / PromiseReaction", 40);
+                let reaction = m.reaction(promise, last);
                 let result = m.object("Promise", 48);
                 for handler in ["fulfill_handler", "reject_handler"] {
                     let resolve = m.s.node("closure", "", 56);
@@ -305,10 +311,6 @@ fn a_race_is_told_as_the_promise_that_waits_whatever_v8_keeps_with_it() {
                 }
                 let derived = m.object("Promise", 48);
                 m.s.edge(reaction, "internal", "promise_or_capability", derived);
-                match last {
-                    None => m.s.edge(promise, "internal", "reactions_or_result", reaction),
-                    Some(last) => m.s.edge(last, "internal", "next", reaction),
-                }
                 last = Some(reaction);
             }
         });

@@ -1,5 +1,7 @@
 //! What the operating system knows of the process.
 
+#[cfg(all(test, target_os = "linux"))]
+mod alone;
 mod cgroup;
 #[cfg(target_os = "linux")]
 pub mod clone;

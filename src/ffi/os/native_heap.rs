@@ -107,30 +107,32 @@ fn library(address: *mut c_void) -> Option<*mut c_void> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ffi::os::alone::alone;
 
     #[test]
     fn what_malloc_gives_is_counted() {
-        if cfg!(not(target_env = "gnu")) {
-            return assert!(function().is_none(), "another C library has no such function");
-        }
-        // Older than 2.33, glibc has none.
-        let Some(mallinfo) = function() else { return assert!(symbol(c"mallinfo2").is_none()) };
-        let now = || {
-            // SAFETY: as in `survey`.
-            let info = unsafe { mallinfo() };
-            info.uordblks + info.hblkhd
-        };
-        let before = now();
-        let blocks: Vec<_> = (0..400).map(|i| std::hint::black_box(vec![1u8; 64 * 1024 + i])).collect();
-        let large = std::hint::black_box(vec![1u8; 64 << 20]);
-        let grown = now().saturating_sub(before);
-        // Other tests allocate meanwhile.
-        assert!(grown > (400 * 64 * 1024 + (64 << 20)) * 3 / 4, "{grown}");
-        drop((blocks, large));
-        assert!(now() < before + grown / 2, "and given back");
-        survey();
-        let told = in_use().expect("surveyed").0;
-        survey();
-        assert_eq!(in_use(), Some(Bytes(told)), "not again within a minute");
+        alone(concat!(module_path!(), "::what_malloc_gives_is_counted"), || {
+            if cfg!(not(target_env = "gnu")) {
+                return assert!(function().is_none(), "another C library has no such function");
+            }
+            // Older than 2.33, glibc has none.
+            let Some(mallinfo) = function() else { return assert!(symbol(c"mallinfo2").is_none()) };
+            let now = || {
+                // SAFETY: as in `survey`.
+                let info = unsafe { mallinfo() };
+                info.uordblks + info.hblkhd
+            };
+            let before = now();
+            let blocks: Vec<_> = (0..400).map(|i| std::hint::black_box(vec![1u8; 64 * 1024 + i])).collect();
+            let large = std::hint::black_box(vec![1u8; 64 << 20]);
+            let grown = now().saturating_sub(before);
+            assert!(grown > (400 * 64 * 1024 + (64 << 20)) * 3 / 4, "{grown}");
+            drop((blocks, large));
+            assert!(now() < before + grown / 2, "and given back");
+            survey();
+            let told = in_use().expect("surveyed").0;
+            survey();
+            assert_eq!(in_use(), Some(Bytes(told)), "not again within a minute");
+        });
     }
 }
