@@ -4,11 +4,12 @@
 //! count as new and the few as what was always there; from there on it is a comparison like any other. Where that explains little, one
 //! thing has grown large by itself: then all but V8's roots counts as new, and the heaviest is followed down to where much becomes many.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
 use super::class::{Classes, Total};
-use super::culprits::{Before, Culprit, culprits};
+use super::culprits::{Before, Culprit, Finding, Ground, Least, MIN_COUNT, culprits, heaviest_one, judged};
 use super::diff::{ConstructorDelta, ranked};
 use super::trees::Trees;
 use crate::error::Result;
@@ -43,8 +44,9 @@ pub fn accumulated(graph: &Graph, cancel: &AtomicBool) -> Result<Accumulation> {
     let all = totals.iter().fold(0, |sum: u64, total| sum.saturating_add(total.size));
     let (trees, likeness) = Trees::alike(graph, cancel)?;
     let nothing = HashMap::new();
-    let find = |added| culprits(Before { added, totals: &nothing }, graph, &classes, &trees, cancel);
-    let many = find(likeness.added(graph, &trees.paths, &HashMap::new())?)?;
+    let before = |added| Before { added, totals: &nothing };
+    let alike = likeness.added(graph, &trees.paths, &HashMap::new())?;
+    let many = culprits(before(alike), graph, &classes, &trees, cancel)?;
     if explained(&many).saturating_mul(LITTLE) >= all {
         return Ok(Accumulation { constructors, culprits: many });
     }
@@ -54,7 +56,21 @@ pub fn accumulated(graph: &Graph, cancel: &AtomicBool) -> Result<Accumulation> {
         .nodes()
         .filter(|&node| graph.kind(node) == NodeKind::Synthetic)
         .for_each(|node| added[node as usize] = false);
-    let mut few = find(added)?;
+    let one = OnceCell::new();
+    let one = |ground: Ground<'_>| *one.get_or_init(|| heaviest_one(ground.region));
+    let also = |ground: Ground<'_>, found: &[Finding]| {
+        let heaviest = one(ground).map(|node| (node, ground.region.size(node)));
+        // Where most of it is many of a class, these are what has grown.
+        let alone =
+            heaviest.filter(|&(_, size)| !found.iter().any(|it| is_many(it) && it.retained * 2 >= size));
+        alone.map(|(node, size)| Finding::of_one(ground, node, size)).into_iter().collect()
+    };
+    // What else is no more than one of its kind is something that all hangs on: the global object, the server.
+    let judge =
+        |ground: Ground<'_>, it: &Finding| (is_many(it) || one(ground) == Some(it.sample)).then_some(());
+    let least = (&trees, Least::IN_SERVICE);
+    let few = judged(before(added), graph, &classes, least, also, judge, cancel)?;
+    let mut few: Vec<Culprit> = few.into_iter().map(|(culprit, ())| culprit).collect();
     if explained(&few) <= explained(&many) {
         return Ok(Accumulation { constructors, culprits: many });
     }
@@ -63,6 +79,10 @@ pub fn accumulated(graph: &Graph, cancel: &AtomicBool) -> Result<Accumulation> {
     few.truncate(1);
     few.extend(rest);
     Ok(Accumulation { constructors, culprits: few })
+}
+
+fn is_many(finding: &Finding) -> bool {
+    finding.count >= MIN_COUNT as u64
 }
 
 /// What the first of `culprits` keeps.
@@ -100,7 +120,11 @@ mod tests {
         program.s.edge(samples, "internal", "elements", store);
         let found = accumulated(&program.graph(), &GO).expect("an analysis");
         let names: Vec<_> = found.culprits.iter().map(|culprit| culprit.constructor_name.as_str()).collect();
-        assert!(names[0] == "Array" || names[0] == "(array)", "{names:?}");
+        assert_eq!(names[0], "Array", "{names:?}");
+        assert_eq!(
+            found.culprits[0].holder.as_ref().and_then(|holder| holder.name.as_deref()),
+            Some("samples")
+        );
         assert_eq!(found.constructors[0].constructor_name, "(array)");
         assert_eq!(found.constructors[0].removed_count, 0);
     }

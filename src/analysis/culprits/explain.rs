@@ -88,6 +88,17 @@ fn inside_all(graph: &Graph, region: &Region, tops: &[Node]) -> Option<Unit> {
     Some(all)
 }
 
+/// The one new thing that most hangs on: the heaviest of all, followed down for as long as one child keeps most of it.
+pub(crate) fn heaviest_one(region: &Region) -> Option<Node> {
+    let mut at = region.tops().max_by_key(|&top| region.size(top))?;
+    while let Some(child) = region.children(at).max_by_key(|&child| region.size(child))
+        && region.size(child) * 2 >= region.size(at)
+    {
+        at = child;
+    }
+    Some(at)
+}
+
 fn total(region: &Region, nodes: &[Node]) -> u64 {
     nodes.iter().fold(0, |sum: u64, &node| sum.saturating_add(region.size(node)))
 }

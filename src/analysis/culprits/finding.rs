@@ -10,7 +10,7 @@ use super::pattern::recognise;
 use super::place::place;
 use super::refine::refined;
 use super::scene::Scene;
-use super::{Culprit, Ground, MAX_STEPS, MIN_BYTES, NOISE_BYTES, is_program_class};
+use super::{Culprit, Ground, Least, MAX_STEPS, is_program_class};
 use crate::analysis::diff::signed;
 use crate::analysis::fingerprint::fingerprint;
 use crate::analysis::path::{
@@ -51,7 +51,8 @@ impl Finding {
         // Where some only took the place of others, the growth is their share.
         let share = |bytes: u64| (u128::from(bytes) * u128::from(count) / u128::from(found)) as u64;
         let retained = share(unit.retained);
-        let enough = (count >= MIN_COUNT as u64 && retained >= NOISE_BYTES) || retained >= MIN_BYTES;
+        let Least { bytes, large, .. } = ground.least;
+        let enough = (count >= MIN_COUNT as u64 && retained >= bytes) || retained >= large;
         (count > 0 && enough).then(|| (count, share(size), retained))
     }
 
@@ -59,8 +60,13 @@ impl Finding {
     pub fn of_store(ground: Ground<'_>, store: Node) -> Option<Self> {
         let size = ground.graph.self_size(store);
         let grown = size.min(ground.net.size(store));
-        let unit = Unit { nodes: vec![store], retained: grown, chain: false };
-        (grown >= MIN_BYTES / 2).then(|| Self::placed(ground, unit, store, (1, grown, grown)))
+        (grown >= ground.least.store / 2).then(|| Self::of_one(ground, store, grown))
+    }
+
+    /// The finding that `node`, of which nothing but its size grows, has become larger by `grown` bytes.
+    pub fn of_one(ground: Ground<'_>, node: Node, grown: u64) -> Self {
+        let unit = Unit { nodes: vec![node], retained: grown, chain: false };
+        Self::placed(ground, unit, node, (1, grown, grown))
     }
 
     fn placed(

@@ -40,7 +40,9 @@ use crate::error::Result;
 use crate::graph::path::Paths;
 use crate::graph::{Graph, Location, Node, NodeKind, check};
 use explain::explain;
-use finding::{Finding, folded};
+pub(crate) use explain::{MIN_COUNT, heaviest_one};
+pub(crate) use finding::Finding;
+use finding::folded;
 pub use holder::Holder;
 use net::Net;
 pub use pattern::Pattern;
@@ -126,6 +128,22 @@ pub(crate) fn label_of(graph: &Graph, node: Node) -> Label {
     }
 }
 
+/// What growth has to come to to be worth telling.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Least {
+    /// Many objects of a class have to retain as much.
+    pub bytes: u64,
+    /// Few of them, or one.
+    pub large: u64,
+    /// A backing store by itself.
+    pub store: u64,
+}
+
+impl Least {
+    /// In a process that has served for hours.
+    pub const IN_SERVICE: Self = Self { bytes: NOISE_BYTES, large: MIN_BYTES, store: MIN_BYTES };
+}
+
 /// The causes of the growth since `before`, the one that retains most first.
 pub(crate) fn culprits(
     before: Before<'_>,
@@ -134,11 +152,26 @@ pub(crate) fn culprits(
     trees: &Trees,
     cancel: &AtomicBool,
 ) -> Result<Vec<Culprit>> {
+    let told =
+        judged(before, graph, classes, (trees, Least::IN_SERVICE), |_, _| vec![], |_, _| Some(()), cancel)?;
+    Ok(told.into_iter().map(|(culprit, ())| culprit).collect())
+}
+
+/// The same of what comes to `least`, with what `also` finds, as far as `judge` has something to say of it.
+pub(crate) fn judged<T>(
+    before: Before<'_>,
+    graph: &Graph,
+    classes: &Classes<'_>,
+    (trees, least): (&Trees, Least),
+    also: impl FnOnce(Ground<'_>, &[Finding]) -> Vec<Finding>,
+    judge: impl Fn(Ground<'_>, &Finding) -> Option<T>,
+    cancel: &AtomicBool,
+) -> Result<Vec<(Culprit, T)>> {
     let region = Region::of(graph, trees, before.added)?;
     let paths = &trees.paths;
     check(cancel)?;
     let net = Net::of(graph, classes, before.totals);
-    let ground = Ground { graph, region: &region, paths, net: &net };
+    let ground = Ground { graph, region: &region, paths, net: &net, least };
     let mut findings: Vec<Finding> = Vec::new();
     for group in groups(graph, &region, paths)? {
         check(cancel)?;
@@ -149,15 +182,20 @@ pub(crate) fn culprits(
         let units = explain(graph, &region, &group.tops, grown);
         findings.extend(units.into_iter().filter_map(|unit| Finding::of(ground, unit)));
     }
-    findings.extend(region.stores(graph, MIN_BYTES).filter_map(|store| Finding::of_store(ground, store)));
+    findings.extend(region.stores(graph, least.store).filter_map(|store| Finding::of_store(ground, store)));
+    let more = also(ground, &findings);
+    findings.extend(more);
+    findings.retain(|finding| judge(ground, finding).is_some());
     let mut findings = folded(ground, findings);
     findings.truncate(MAX_CULPRITS);
-    let mut culprits: Vec<Culprit> =
-        (0..).zip(&findings).map(|(at, finding)| finding.report(ground, at < MOST_NAMED)).collect();
-    culprits.retain(|culprit| !is_moved(culprit));
+    let told = (0..)
+        .zip(&findings)
+        .map(|(at, finding)| (finding.report(ground, at < MOST_NAMED), judge(ground, finding)));
+    let mut culprits: Vec<(Culprit, T)> = told.filter_map(|(culprit, said)| Some((culprit, said?))).collect();
+    culprits.retain(|(culprit, _)| !is_moved(culprit));
     // What hangs on something of Node's alone is most often the far side of what the program itself keeps.
     let is_dark = |culprit: &Culprit| culprit.pattern == Pattern::Unknown && culprit.location.is_none();
-    culprits.sort_by_key(|culprit| {
+    culprits.sort_by_key(|(culprit, _)| {
         let share = if is_dark(culprit) { DARK } else { 1 };
         Reverse(culprit.retained_size_delta / share)
     });
@@ -184,6 +222,7 @@ pub(crate) struct Ground<'a> {
     pub region: &'a Region,
     pub paths: &'a Paths,
     pub net: &'a Net<'a>,
+    pub least: Least,
 }
 
 /// Whether `node` is of a class that is written in JavaScript outside of Node.
