@@ -32,6 +32,7 @@ pub(super) use cloned::times_seen;
 pub(super) use product::internal;
 use product::{Product, Slot, Slots, analyse};
 use storage::{Shelf, named};
+pub use storage::{free, is_alive};
 use walk::walked;
 pub(super) use walk::{counted, walk_functions};
 
