@@ -10,11 +10,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null;
 use std::rc::Rc;
 
+use super::heap::{from_statistics, heap_statistics};
 use super::symbols::{Isolate, NearLimitFunctions, OomDetails, OomFunctions, bridge};
 use crate::units::Bytes;
 
 /// By how much the limit rises where the answer is a panic, so that V8 asks whoever was there before.
 const STEP: usize = 4 << 20;
+/// By how much an answer has to be above what somebody else has raised the limit to in the meantime.
+const ABOVE: u64 = 1 << 20;
 
 /// What V8 is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +61,13 @@ struct State {
     isolate: Isolate,
     /// Whether V8 has our callback.
     is_added: Cell<bool>,
+}
+
+impl State {
+    /// V8's limit for the whole heap, which rises with that of the old generation; 0 where it cannot be read.
+    fn limit(&self) -> u64 {
+        bridge().map_or(0, |bridge| from_statistics(&heap_statistics(bridge, self.isolate)).limit.0)
+    }
 }
 
 thread_local! {
@@ -128,14 +138,20 @@ unsafe extern "C" fn on_near_limit(data: *mut c_void, current: usize, _initial: 
     };
     let asked = catch_unwind(AssertUnwindSafe(|| state.whom.near(Bytes(current as u64))));
     let limit = Bytes(current.saturating_add(STEP) as u64);
-    let reply = asked.unwrap_or(Reply { limit, next: Next::Before });
+    let mut reply = asked.unwrap_or(Reply { limit, next: Next::Before });
     if reply.next != Next::Same && state.is_added.replace(false) {
         // SAFETY: V8 has this callback, has read it before it called, and calls on the isolate's thread.
         unsafe { (state.functions.remove)(state.isolate.0.as_ptr(), on_near_limit, 0) };
         if reply.next == Next::BeforeAtOnce {
+            let before = state.limit();
             // SAFETY: as above; V8 lets its callback collect, as one that takes a snapshot has to. It does not come back to this function:
             // V8 does not have it any more.
             unsafe { (state.functions.collect)(state.isolate.0.as_ptr()) };
+            // V8 holds the answer against the limit as it is now, which whoever has been asked has raised: Node by 16 MB, as much as our own
+            // slack. Where collections bring little, one that is not higher ends the process.
+            let raised = state.limit().saturating_sub(before);
+            let least = (current as u64).saturating_add(raised).saturating_add(ABOVE);
+            reply.limit = Bytes(reply.limit.0.max(least));
         }
     }
     usize::try_from(reply.limit.0).unwrap_or(current)
