@@ -18,6 +18,22 @@ const needsBridge = { skip: bridgeIsOff && 'native code watches the limit throug
 const node = process.execPath;
 const byName = (name) => CASES.find((given) => given.name === name);
 const fixture = (name) => path.join(__dirname, 'fixtures', name);
+const MB = 2 ** 20;
+
+/** The environment of a process whose container has `leftMB` left, as it reads there; the watch over the container is off. */
+function withRoom(t, leftMB) {
+  const root = folder(t);
+  const put = (file, text) => {
+    fs.mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
+    fs.writeFileSync(path.join(root, file), text);
+  };
+  put('proc/self/cgroup', '0::/\n');
+  put('proc/self/mountinfo', '30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n');
+  put('sys/fs/cgroup/memory.max', `${10_000 * MB}\n`);
+  put('sys/fs/cgroup/memory.current', `${(10_000 - leftMB) * MB}\n`);
+  put('sys/fs/cgroup/memory.stat', 'inactive_file 0\nactive_file 0\nslab_reclaimable 0\n');
+  return { HEAPWARDEN_SYSTEM_ROOT: root, HEAPWARDEN_CONTAINER_WATCH: 'off' };
+}
 
 function conforms(report) {
   assert.ok(validate(report), JSON.stringify(validate.errors, null, 2));
@@ -123,6 +139,32 @@ test('where nothing may be looked at there is a report of the limit alone', need
   const [report] = reports(directory);
   conforms(report);
   assert.deepEqual([report.culprits, report.evidence.rung, report.evidence.reason], [[], 'none', 'evidence is switched off']);
+});
+
+test('where no look fits into the memory that is left the report says what is missing', {
+  skip: needsBridge.skip || process.platform !== 'linux' && 'control groups are Linux\'s',
+}, async (t) => {
+  const directory = folder(t);
+  const end = await die(node, byName('collection-array').file, { limitMB: 40, directory, env: withRoom(t, 50) });
+  assert.equal(wrongEnd(end), undefined, end.stderr);
+  const [report, ...more] = await finalReports(directory);
+  assert.deepEqual(more, []);
+  conforms(report);
+  assert.deepEqual([report.culprits, report.census ?? null, report.evidence.rung], [[], null, 'none']);
+  assert.match(report.evidence.reason, /^no snapshot in a clone: it may need \d+ MB of memory, and 50 MB are left; none inline: [^;]+$/);
+});
+
+test('as many looks are taken as are asked for, each at a higher limit', needsBridge, async (t) => {
+  const directory = folder(t);
+  // The last report's clone is waited for; before the second look the first one's is.
+  const env = { HEAPWARDEN_HEAP_LIMIT_CAPTURES: '2', HEAPWARDEN_CRASH_WAIT_MS: '240000' };
+  const end = await die(node, byName('collection-array').file, { limitMB: 40, directory, env });
+  assert.equal(wrongEnd(end), undefined, end.stderr);
+  const found = await finalReports(directory);
+  found.forEach(conforms);
+  assert.deepEqual(found.map(({ culprits }) => culprits[0]?.constructorName), ['LogEntry', 'LogEntry']);
+  const [first, second] = found.map(({ heapLimit }) => heapLimit).sort((a, b) => a.limitBytes - b.limitBytes);
+  assert.ok(second.limitBytes >= first.raisedToBytes && second.raisedToBytes > second.limitBytes, JSON.stringify([first, second]));
 });
 
 test('a healthy program near its limit, and one for which it is switched off, leave nothing', async (t) => {
