@@ -5,7 +5,7 @@
 const assert = require('node:assert');
 const { test } = require('node:test');
 const { CASES } = require('./deaths/cases');
-const { die, kill } = require('./deaths/child');
+const { core, die, kill } = require('./deaths/child');
 
 const linux = { skip: process.platform !== 'linux' };
 const SAMPLE = [
@@ -17,6 +17,14 @@ for (const name of SAMPLE) {
   const given = CASES.find((one) => one.name === name);
   test(`${name}: recorded right, and the same with and without`, linux, async () => {
     assert.deepStrictEqual((await die(process.execPath, given)).misses, []);
+  });
+}
+
+for (const name of ['process.abort()', 'SIGSEGV', 'stack overflow in native']) {
+  test(`${name}: the system dumps core with Heapwarden where it does without`, linux, async () => {
+    const { without, beside } = await core(process.execPath, CASES.find((one) => one.name === name));
+    assert.strictEqual(beside, without);
+    assert.match(without, /^code (134|139),/);
   });
 }
 

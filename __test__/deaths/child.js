@@ -11,17 +11,21 @@ const { readRecording } = require('../../lib/recording');
 const REGISTER = path.join(__dirname, '..', '..', 'lib', 'register.js');
 const DEADLINE_MS = 120_000;
 
+/** No core files in anybody's folder. */
+const NO_CORE = 'ulimit -c 0; exec "$@"';
+/** A core file without the memory: its notes alone. The shell stays, and says what the system tells it: that there is a core file. */
+const CORE = 'echo 0 > /proc/self/coredump_filter; ulimit -c unlimited; "$@"; exit "$?"';
+
 function fresh() {
   return fs.mkdtempSync(path.join(os.tmpdir(), 'heapwarden-death-'));
 }
 
 /** Runs Node to its end: `{ code, signal, stdout, stderr }`. `onLine(line, child)` hears what it prints. */
-function end(node, args, { cwd, env, onLine }) {
+function end(node, args, { cwd, env, onLine, shell = NO_CORE }) {
   return new Promise((resolve, reject) => {
     const clean = { ...process.env, ...env };
     delete clean.NODE_TEST_CONTEXT;
-    // No core files in anybody's folder.
-    const child = spawn('sh', ['-c', 'ulimit -c 0; exec "$@"', 'sh', node, ...args], { cwd, env: clean, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('sh', ['-c', shell, 'sh', node, ...args], { cwd, env: clean, stdio: ['ignore', 'pipe', 'pipe'] });
     const result = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text) => {
       result.stdout += text;
@@ -75,6 +79,27 @@ async function die(node, given, env = {}) {
     const misses = [...differences(without, beside, given), ...untrue(given, recordings(directory), beside)];
     const [recording] = recordings(directory);
     return { misses, ended: recording?.life.ended, code: beside.code, signal: beside.signal };
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What the shell says of a process that a signal ended: `{ without, beside }`, each its status, whether core was dumped, and the files there. */
+async function core(node, given) {
+  const folder = fresh();
+  try {
+    const program = path.join(folder, 'program.js');
+    fs.writeFileSync(program, given.script);
+    const said = [];
+    for (const args of [[], ['--require', REGISTER]]) {
+      const cwd = path.join(folder, `cwd-${said.length}`);
+      fs.mkdirSync(cwd);
+      const env = { HEAPWARDEN_DIR: path.join(folder, 'evidence') };
+      const { code, stderr } = await end(node, [...given.args ?? [], ...args, program], { cwd, env, shell: CORE });
+      const files = fs.readdirSync(cwd).filter((name) => name.startsWith('core')).length;
+      said.push(`code ${code}, ${/\(core dumped\)\s/.test(stderr) ? 'dumped' : 'not dumped'}, core files: ${files}`);
+    }
+    return { without: said[0], beside: said[1] };
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
@@ -165,4 +190,4 @@ async function kill(node, { intervalMs, slackMs, blocked }, env = {}) {
   }
 }
 
-module.exports = { die, kill, recordings, end, REGISTER };
+module.exports = { core, die, kill, recordings, end, REGISTER };

@@ -8,7 +8,7 @@
 
 const { parseArgs } = require('node:util');
 const { CASES } = require('./cases');
-const { die, kill } = require('./child');
+const { core, die, kill } = require('./child');
 
 /** Between two samples; and how late the clock's thread may be on a machine that has other things to do. */
 const INTERVAL_MS = 100;
@@ -26,6 +26,20 @@ async function deaths(node, only, verbose) {
     for (const miss of misses) say(`           ${verbose ? miss : miss.slice(0, 400)}`);
   }
   return { failed, count: cases.length };
+}
+
+/** Whether a core file is dumped, of the deaths by a signal that the system dumps one for. */
+async function cores(node, only) {
+  let failed = 0;
+  const cases = CASES.filter(({ name, ended, dies }) => name.includes(only) && dies && ended !== 'unknown' && !/^heap limit/.test(name));
+  for (const given of cases) {
+    const { without, beside } = await core(node, given);
+    if (without === beside) continue;
+    failed += 1;
+    say(`  FAILED core file of ${given.name}: without "${without}", beside "${beside}"`);
+  }
+  say(`  ${cases.length - failed} of ${cases.length} deaths by a signal: core files the same with and without`);
+  return failed;
 }
 
 async function kills(node, count) {
@@ -59,6 +73,7 @@ async function main() {
     const died = await deaths(node, values.only, values.verbose);
     say(`  ${died.count - died.failed} of ${died.count} deaths recorded right, and the same with and without`);
     failed += died.failed;
+    failed += await cores(node, values.only);
     if (Number(values.kills) > 0) failed += await kills(node, Number(values.kills));
   }
   process.exitCode = failed > 0 ? 1 : 0;
