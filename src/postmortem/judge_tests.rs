@@ -344,3 +344,13 @@ fn the_series_is_bounded_and_ends_with_the_last_sample() {
     let began = finding.series.first().map_or(0, |point| point.at.0);
     assert!((BEGAN + 200_000..BEGAN + 210_000).contains(&began), "half an hour");
 }
+
+#[test]
+fn the_end_of_time_is_a_time_like_others() {
+    let mut told = Told::new(30, [(1, 0), (1, 0), (50, 0)]);
+    let last = told.0.samples.len() - 1;
+    told.0.samples[last].sample.reading.at = UnixMillis(u64::MAX);
+    let finding = told.judged();
+    assert_eq!(finding.series.len(), 20, "the last alone is recent, and so many are told at least");
+    render(&finding, Style::Blocks);
+}

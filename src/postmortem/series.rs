@@ -26,7 +26,7 @@ pub fn series(recording: &Recording) -> Vec<SeriesPoint> {
         samples.push(last);
     }
     let end = samples.last().map_or(0, |sample| sample.reading.at.0);
-    let recent = samples.iter().filter(|sample| sample.reading.at.0 + LAST_MS >= end).count();
+    let recent = samples.iter().filter(|sample| end.saturating_sub(sample.reading.at.0) <= LAST_MS).count();
     let kept = &samples[samples.len() - recent.max(LEAST).min(samples.len())..];
     let step = kept.len().div_ceil(MOST).max(1);
     let skipped = kept.len().saturating_sub(1) % step;
