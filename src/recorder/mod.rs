@@ -10,6 +10,7 @@
 //! written is in the page cache at once and survives the process; nothing is allocated and no system call made for it.
 //! `docs/black-box.md` draws the format.
 
+mod crc;
 mod event;
 mod header;
 mod layout;

@@ -7,6 +7,7 @@
 //!
 //! All numbers are little-endian. The checksum is over all of head and payload but itself.
 
+use super::crc::crc32;
 use crate::units::UnixMillis;
 
 /// Length of a record's head.
@@ -73,11 +74,7 @@ fn number(bytes: &[u8], at: usize) -> u64 {
 }
 
 fn checksum(head: &[u8; HEAD], payload: &[u8]) -> u32 {
-    let mut crc = flate2::Crc::new();
-    crc.update(&head[..CRC_AT]);
-    crc.update(&head[CRC_AT + 4..]);
-    crc.update(payload);
-    crc.sum()
+    crc32(&[&head[..CRC_AT], &head[CRC_AT + 4..], payload])
 }
 
 /// Writes the head of a record whose payload stands behind it in `place`, and gives the whole. Allocates nothing.

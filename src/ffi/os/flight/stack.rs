@@ -15,7 +15,8 @@ pub struct AltStack {
 }
 
 impl AltStack {
-    /// The stack of the calling thread; nothing where it has one already that is not ours (which does as well), or none can be had.
+    /// The stack of the calling thread; nothing where it has one already that is not ours, or none can be had. Another's does as well: of
+    /// the smallest, 8 KiB, the handlers and what they write need a small part.
     pub fn of_this_thread() -> Option<Rc<Self>> {
         thread_local! {
             static CURRENT: RefCell<Weak<AltStack>> = const { RefCell::new(Weak::new()) };
