@@ -75,6 +75,10 @@ const CASES = [
     script: 'process.on("SIGTERM", () => process.exit(6)); setTimeout(() => process.kill(process.pid, "SIGTERM"), 20); setInterval(() => {}, 1000);',
   },
   {
+    name: 'SIGABRT that is handled', ended: 'clean', exitCode: 7,
+    script: 'process.on("SIGABRT", () => process.exit(7)); setTimeout(() => process.kill(process.pid, "SIGABRT"), 20); setInterval(() => {}, 1000);',
+  },
+  {
     name: 'listeners of the program', ended: 'uncaught', exitCode: 1,
     script: `process.on('exit', (code) => console.log('exit', code));
       process.on('uncaughtExceptionMonitor', (error, origin) => console.log('monitor', error.message, origin));

@@ -102,7 +102,7 @@ impl Shared {
     }
 
     pub fn begin(&self, guard: pending::Guard) {
-        *locked(&self.working) = Some(guard);
+        *locked(&self.working) = Some(guard.handed_over());
     }
 
     pub fn end(&self) {

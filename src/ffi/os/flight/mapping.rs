@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-use super::signals;
+use super::places;
 use crate::error::{Error, Result};
 use crate::recorder::Medium;
 use crate::report::create_folder;
@@ -24,7 +24,7 @@ pub struct Mapping {
     /// Open, and locked, for as long as the recording is written.
     file: File,
     path: PathBuf,
-    registered: Option<signals::Registered>,
+    registered: Option<places::Registered>,
 }
 
 // SAFETY: the memory is shared and written with atomic stores alone; `File` and the rest are `Send` themselves.
@@ -86,7 +86,7 @@ impl Mapping {
             let _ = std::fs::remove_file(path);
         })?;
         watch_forks();
-        let registered = signals::register(memory, bytes);
+        let registered = places::register(memory, bytes);
         Ok(Self { memory, bytes, file, path: path.to_path_buf(), registered })
     }
 
@@ -201,7 +201,7 @@ impl Medium for Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        let is_forgotten = self.registered.take().is_none_or(signals::unregister);
+        let is_forgotten = self.registered.take().is_none_or(places::unregister);
         // A handler that still runs may store into it: then it stays, as the process does not.
         if is_forgotten && !is_child() {
             // SAFETY: the range is this mapping, made in `map` and owned by nobody else; no handler knows of it any more.

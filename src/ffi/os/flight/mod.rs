@@ -1,10 +1,12 @@
 //! The black box's file: mapped memory that the kernel keeps whatever the process dies of, and the last words of a fatal signal.
 //!
 //! - [`mapping`]: the file, its lock, and how it is written to.
+//! - [`places`]: the recordings that handlers know of, and the last words in them.
 //! - [`signals`]: handlers of fatal signals, which write the last words and then have happen what would have happened without them.
 //! - [`stack`]: a stack of its own for the handlers, so that a stack that overflowed is no obstacle.
 
 mod mapping;
+mod places;
 mod signals;
 mod stack;
 
@@ -13,6 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use mapping::Mapping;
+pub use signals::thread;
 pub use stack::AltStack;
 
 use crate::error::Result;
@@ -49,9 +52,10 @@ pub fn begin(directory: &Path, header: Header) -> Result<Flight> {
         boot_id: boot_id(),
         ..header
     };
-    let recorder = Arc::new(Recorder::begin(Box::new(mapping), &header));
+    // Before anything is stored: the handler of SIGBUS is what a store into a file that is cut off needs.
     let stack = AltStack::of_this_thread();
     signals::install();
+    let recorder = Arc::new(Recorder::begin(Box::new(mapping), &header));
     Ok(Flight { recorder, path, _stack: stack })
 }
 
@@ -85,7 +89,7 @@ mod tests {
     use crate::recorder::{End, EndKind, Recording, SMALLEST_BYTES};
     use crate::units::{Bytes, Micros};
 
-    fn header() -> Header {
+    pub fn header() -> Header {
         Header {
             bytes: SMALLEST_BYTES as u64,
             started_at: UnixMillis(0),

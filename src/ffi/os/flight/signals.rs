@@ -4,16 +4,17 @@
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::sync::Once;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use libc::{c_int, siginfo_t};
 
 use super::mapping;
+use super::places::{Running, process, replace, say, sleep};
 use crate::ffi::os::pending;
+use crate::recorder::Words;
 use crate::recorder::record::words;
-use crate::recorder::{Layout, Words};
 use crate::units::UnixMillis;
 
 /// What ends a process by its own fault. V8 aborts by SIGABRT, SIGILL or SIGTRAP, whichever its version likes. Signals that people send to
@@ -21,50 +22,17 @@ use crate::units::UnixMillis;
 const FATAL: [c_int; 6] =
     [libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
 
-/// Recordings that a process can have at a time; one more has no last words.
-const MOST: usize = 64;
-/// How long an abort is put off for reports that are being written, unless `HEAPWARDEN_CRASH_WAIT_MS` says something else.
+/// How long a death is put off for reports that are being written, unless `HEAPWARDEN_CRASH_WAIT_MS` says something else.
 const WAIT_MS: u64 = 20_000;
 /// How often it is looked whether they are.
 const STEP_MS: u64 = 5;
-/// How long it is waited for a handler to end, before its memory is left to it.
-const PATIENCE_MS: u64 = 100;
+/// `si_code` of what the memory controller reports without anybody having touched it: it does not come again.
+const BUS_MCEERR_AO: c_int = 5;
 
-/// Where recordings are mapped; 0 where none is, `TAKEN` where one will be.
-static STARTS: [AtomicUsize; MOST] = [const { AtomicUsize::new(0) }; MOST];
-static LENGTHS: [AtomicUsize; MOST] = [const { AtomicUsize::new(0) }; MOST];
-const TAKEN: usize = 1;
-/// Handlers that are running.
-static RUNNING: AtomicU32 = AtomicU32::new(0);
 static WAIT: AtomicU64 = AtomicU64::new(WAIT_MS);
 /// What handled each signal before us; never freed.
 static BEFORE: [AtomicPtr<libc::sigaction>; FATAL.len()] =
     [const { AtomicPtr::new(ptr::null_mut()) }; FATAL.len()];
-
-/// A recording that handlers know of.
-pub struct Registered(usize);
-
-/// Has handlers write the last words into this recording; nothing where there are too many.
-pub fn register(memory: NonNull<u8>, bytes: usize) -> Option<Registered> {
-    let index = STARTS
-        .iter()
-        .position(|start| start.compare_exchange(0, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok())?;
-    LENGTHS[index].store(bytes, Ordering::Relaxed);
-    STARTS[index].store(memory.as_ptr() as usize, Ordering::Release);
-    Some(Registered(index))
-}
-
-/// Has handlers forget it. Says whether the memory may be unmapped: not where a handler is running that may know it.
-pub fn unregister(Registered(index): Registered) -> bool {
-    STARTS[index].store(0, Ordering::SeqCst);
-    for _ in 0..PATIENCE_MS {
-        if RUNNING.load(Ordering::SeqCst) == 0 {
-            return true;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    false
-}
 
 /// The number that the system gives the calling thread.
 pub fn thread() -> u64 {
@@ -139,10 +107,10 @@ fn install_one(index: usize, signal: c_int) {
 unsafe extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the place of `errno` is the thread's own and always there.
     let errno = unsafe { *libc::__errno_location() };
-    RUNNING.fetch_add(1, Ordering::SeqCst);
+    let running = Running::begin();
     // SAFETY: the kernel vouches for `info` and `context`.
     unsafe { handle(signal, info, context) };
-    RUNNING.fetch_sub(1, Ordering::SeqCst);
+    drop(running);
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = errno };
 }
@@ -156,10 +124,10 @@ unsafe fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let is_fault = info_ref.si_code > 0;
     // SAFETY: of a fault there is an address.
     let address = if is_fault { (unsafe { info_ref.si_addr() }) as usize } else { 0 };
-    if signal == libc::SIGBUS && is_fault && replace(address) {
+    let is_ours = is_ours();
+    if signal == libc::SIGBUS && is_fault && is_ours && replace(address) {
         return;
     }
-    let is_ours = !mapping::is_child();
     let mut last = Words {
         at: now(),
         signal: signal.cast_unsigned(),
@@ -172,47 +140,54 @@ unsafe fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     };
     if is_ours {
         say(&last, words::FATAL);
-        if signal == libc::SIGABRT && pending::count() > 0 {
-            last.waited_ms = wait();
-            say(&last, words::FATAL);
+        // Nobody else is asked: the process ends. What somebody may deal with is waited for afterwards, if nobody has.
+        if signal == libc::SIGABRT || is_certain(signal, is_fault) {
+            put_off(&mut last);
         }
     }
     // SAFETY: all three are as the kernel gave them.
     let goes_on = unsafe { chain(signal, info, context) };
-    if goes_on && is_ours && signal != libc::SIGABRT {
+    if !is_ours {
+        return;
+    }
+    // `abort` sends SIGABRT with the default in place, once those who handle or ignore it have returned.
+    let is_abort =
+        signal == libc::SIGABRT && last.code == libc::SI_TKILL && last.sender == process().cast_unsigned();
+    if goes_on && !is_abort {
         say(&last, words::HANDLED);
+    } else {
+        put_off(&mut last);
+        // Once more: another thread may have written in the meantime that its signal was dealt with.
+        say(&last, words::FATAL);
     }
 }
 
-/// Puts anonymous memory in the place of a mapping that has lost its file; says whether the address is in one.
-fn replace(address: usize) -> bool {
-    for (start, length) in STARTS.iter().zip(&LENGTHS) {
-        let (start, length) = (start.load(Ordering::Acquire), length.load(Ordering::Relaxed));
-        if start > TAKEN && (start..start + length).contains(&address) {
-            // SAFETY: the range is a mapping of ours, which nobody unmaps while a handler runs (`unregister`). Whoever stores into it stores
-            // into the new one; nobody reads it.
-            let memory = unsafe {
-                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
-                libc::mmap(start as *mut c_void, length, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
-            };
-            return memory != libc::MAP_FAILED;
-        }
-    }
-    false
+/// Whether this is the process that records: not one forked off it, nor one that still has its parent's memory and has not begun another
+/// program.
+fn is_ours() -> bool {
+    // SAFETY: the call has no arguments and cannot fail.
+    !mapping::is_child() && unsafe { libc::getpid() } == process()
 }
 
-/// Writes the last words into each recording.
-fn say(last: &Words, kind: u16) {
-    let mut place = [0; Layout::WORDS.slot];
-    let record = last.encode(&mut place, 1, kind);
-    for start in &STARTS {
-        let start = start.load(Ordering::Acquire);
-        if start > TAKEN {
-            // SAFETY: a recording is mapped there, which is longer than this, and stays while a handler runs (`unregister`); its start is a
-            // multiple of a page, and so is the place in it. Nobody has a reference to it.
-            unsafe { mapping::store((start as *mut u8).add(Layout::WORDS.start), record) };
-        }
+/// Waits for what is pending, and adds how long.
+fn put_off(last: &mut Words) {
+    if pending::count_elsewhere(last.thread) > 0 {
+        let waited = wait(last.thread);
+        last.waited_ms += waited;
+        say(last, words::FATAL);
     }
+}
+
+/// Whether the signal has nobody to deal with it.
+fn is_certain(signal: c_int, is_fault: bool) -> bool {
+    let index = FATAL.iter().position(|&fatal| fatal == signal).unwrap_or(0);
+    // SAFETY: stored before the handler was installed, and never freed.
+    let before = unsafe { BEFORE[index].load(Ordering::Acquire).as_ref() };
+    before.is_none_or(|before| match before.sa_sigaction {
+        libc::SIG_DFL => true,
+        libc::SIG_IGN => is_fault,
+        _ => false,
+    })
 }
 
 fn now() -> UnixMillis {
@@ -226,17 +201,15 @@ fn now() -> UnixMillis {
     UnixMillis(seconds.wrapping_mul(1000).wrapping_add(nanos / 1_000_000))
 }
 
-/// Waits until nothing is pending any more, within the bound; says how long.
-fn wait() -> u64 {
+/// Waits until nothing is pending any more on other threads than this, within the bound; says how long.
+fn wait(thread: u64) -> u64 {
     let (began, most) = (now().0, WAIT.load(Ordering::Relaxed));
-    let step = libc::timespec { tv_sec: 0, tv_nsec: STEP_MS as libc::c_long * 1_000_000 };
     // Counted in steps too: a clock that is set back must not make it longer.
     for _ in 0..most / STEP_MS {
-        if pending::count() == 0 {
+        if pending::count_elsewhere(thread) == 0 {
             break;
         }
-        // SAFETY: the struct is a valid place; `nanosleep` may be called in a handler.
-        unsafe { libc::nanosleep(&raw const step, ptr::null_mut()) };
+        sleep(STEP_MS as libc::c_long * 1_000_000);
     }
     now().0.saturating_sub(began)
 }
@@ -250,21 +223,20 @@ unsafe fn chain(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> bo
     let index = FATAL.iter().position(|&fatal| fatal == signal).unwrap_or(0);
     // SAFETY: stored before the handler was installed, and never freed.
     let Some(before) = (unsafe { BEFORE[index].load(Ordering::Acquire).as_ref() }) else {
-        let _ = die(signal, false);
-        return false;
+        return die(signal, 0);
     };
     // SAFETY: the kernel vouches for it.
-    let is_fault = unsafe { (*info).si_code } > 0;
+    let code = unsafe { (*info).si_code };
     match before.sa_sigaction {
-        libc::SIG_IGN if !is_fault => true,
-        libc::SIG_DFL | libc::SIG_IGN => die(signal, is_fault),
+        libc::SIG_IGN if code <= 0 => true,
+        libc::SIG_DFL | libc::SIG_IGN => die(signal, code),
         // SAFETY: what the kernel gave, and the handler that it would have called.
         handler => unsafe { call(signal, info, context, before, handler) },
     }
 }
 
 /// Has the default happen once the handler has returned. Gives `false`.
-fn die(signal: c_int, is_fault: bool) -> bool {
+fn die(signal: c_int, code: c_int) -> bool {
     // SAFETY: the struct is a valid place; all of these may be called in a handler.
     unsafe {
         let mut default = std::mem::zeroed::<libc::sigaction>();
@@ -272,7 +244,8 @@ fn die(signal: c_int, is_fault: bool) -> bool {
         libc::sigaction(signal, &raw const default, ptr::null_mut());
         // What faulted faults again, and the system tells the same of it as without us. After a breakpoint, and what was sent, nothing
         // would come: sent again, it waits until this handler has returned.
-        let comes_again = is_fault && signal != libc::SIGTRAP && signal != libc::SIGABRT;
+        let is_report = signal == libc::SIGBUS && code == BUS_MCEERR_AO;
+        let comes_again = code > 0 && !is_report && signal != libc::SIGTRAP && signal != libc::SIGABRT;
         if !comes_again {
             libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::syscall(libc::SYS_gettid), signal);
         }
@@ -298,6 +271,13 @@ unsafe fn call(
     unsafe {
         let mut mask = std::mem::zeroed::<libc::sigset_t>();
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const before.sa_mask, &raw mut mask);
+        if before.sa_flags & libc::SA_NODEFER != 0
+            && libc::sigismember(&raw const before.sa_mask, signal) == 0
+        {
+            let mut own = std::mem::zeroed::<libc::sigset_t>();
+            libc::sigaddset(&raw mut own, signal);
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const own, ptr::null_mut());
+        }
         if before.sa_flags & libc::SA_RESETHAND != 0 {
             let mut default = std::mem::zeroed::<libc::sigaction>();
             default.sa_sigaction = libc::SIG_DFL;
@@ -312,27 +292,88 @@ unsafe fn call(
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask, ptr::null_mut());
         let mut now = std::mem::zeroed::<libc::sigaction>();
         libc::sigaction(signal, ptr::null(), &raw mut now);
-        now.sa_sigaction == on_signal as *const () as usize
+        // Not only our own: whoever came on top of us calls us.
+        now.sa_sigaction != libc::SIG_DFL
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
-    fn a_death_is_put_off_for_what_is_pending_and_no_longer_than_the_bound() {
+    fn a_death_is_put_off_for_what_is_pending_elsewhere_and_no_longer_than_the_bound() {
         let held = pending::begin();
+        WAIT.store(60_000, Ordering::Relaxed);
+        assert!(wait(thread()) < 60_000, "the thread that dies would wait for itself");
+        let held = held.handed_over();
         WAIT.store(60, Ordering::Relaxed);
-        assert!(wait() >= 60, "nobody came to an end");
+        assert!(wait(thread()) >= 60, "nobody came to an end");
         WAIT.store(60_000, Ordering::Relaxed);
         let other = std::thread::spawn(move || {
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(100));
             drop(held);
         });
-        let waited = wait();
+        let waited = wait(thread());
         other.join().expect("no panic");
         WAIT.store(WAIT_MS, Ordering::Relaxed);
         assert!((50..60_000).contains(&waited), "{waited}");
+    }
+
+    static HEARD: AtomicU64 = AtomicU64::new(0);
+
+    extern "C" fn hears(_: c_int) {
+        HEARD.fetch_add(1, Ordering::Relaxed);
+    }
+
+    extern "C" fn sends_itself_sigill(_: *mut c_void) -> c_int {
+        // Not SIGSEGV, which the standard library's handler takes for one that comes again.
+        // SAFETY: the signal ends this process, and no other.
+        unsafe { libc::kill(libc::getpid(), libc::SIGILL) };
+        0
+    }
+
+    #[test]
+    fn what_does_not_end_this_process_leaves_no_words() {
+        let name = concat!(module_path!(), "::what_does_not_end_this_process_leaves_no_words");
+        crate::ffi::os::alone::alone(name, || {
+            let folder = std::env::temp_dir().join(format!("heapwarden-signals-{}", std::process::id()));
+            // SAFETY: both are valid dispositions, and nobody else sends these signals.
+            unsafe {
+                libc::signal(libc::SIGABRT, libc::SIG_IGN);
+                libc::signal(libc::SIGFPE, hears as *const () as usize);
+            }
+            let flight = super::super::begin(&folder, super::super::tests::header()).expect("begun");
+            let words = || {
+                let bytes = std::fs::read(&flight.path).expect("a file");
+                let recording = crate::recorder::Recording::read(&bytes).expect("a recording");
+                assert_eq!(recording.damage, []);
+                recording.words
+            };
+            // SAFETY: the one is ignored, the other handled.
+            unsafe {
+                libc::kill(libc::getpid(), libc::SIGABRT);
+                libc::raise(libc::SIGFPE);
+            }
+            assert_eq!((HEARD.load(Ordering::Relaxed), words()), (1, None));
+            // A child by `fork`, and one that still shares this memory, as between `vfork` and `exec`.
+            for flags in [0, libc::CLONE_VM | libc::CLONE_VFORK] {
+                let mut stack = vec![0u128; 8192];
+                // SAFETY: the child has a stack of its own, which outlives it: with shared memory the call returns when the child has
+                // ended, without it the child has a copy. What it runs makes system calls alone.
+                let status = unsafe {
+                    let top = stack.as_mut_ptr().add(stack.len()).cast();
+                    let child = libc::clone(sends_itself_sigill, top, flags | libc::SIGCHLD, ptr::null_mut());
+                    assert!(child > 0);
+                    let mut status = 0;
+                    assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+                    status
+                };
+                assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGILL, "{status}");
+                assert_eq!(words(), None);
+            }
+            std::fs::remove_dir_all(&folder).expect("removed");
+        });
     }
 }
