@@ -197,8 +197,12 @@ mod tests {
                 threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
                 assert_eq!(read().0, words::FATAL);
             }
+            assert!(take_turn(4) && !take_turn(4), "interrupted by itself it goes on at once");
+            assert!(!take_turn(5), "another waits, but not for ever");
+            SAYING.store(0, Ordering::Release);
             say(&words_of(7), words::FATAL);
             say(&words_of(8), words::FATAL);
+            assert_eq!(SAYING.load(Ordering::Relaxed), 0, "given back");
             say(&words_of(7), words::HANDLED);
             assert_eq!(read(), (words::FATAL, 8));
             say(&words_of(8), words::HANDLED);
