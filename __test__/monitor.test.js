@@ -100,12 +100,9 @@ test('a blocked event loop does not stop the record', (t) => {
   const samples = monitor.report();
   assert.ok(samples.length >= 5, `${samples.length} samples in a second of blocking`);
   if (!bridgeIsOff) {
-    // Not by how much it grew: on a loaded machine a sample may fall into a collection, whose garbage outweighs that. And of samples between
-    // which this thread did not run, because others did, there is nothing new to tell.
-    const times = samples.map((sample) => Date.parse(sample.timestamp));
-    const turns = times.filter((time, i) => kept.some(([at]) => at >= (times[i - 1] ?? time) && at < time)).length;
+    // Not by how much it grew: on a loaded machine a sample may fall into a collection, whose garbage outweighs that.
     const seen = new Set(samples.map((sample) => sample.heapUsed)).size;
-    assert.ok(seen > turns / 3, `the figures are fresh although no event could be delivered: ${seen} of ${turns}, ${samples.length} samples`);
+    assert.ok(seen > samples.length / 3, `the figures are fresh although no event could be delivered: ${seen} of ${samples.length}`);
   }
 });
 
