@@ -76,6 +76,7 @@ pub struct SnapshotFunctions {
 pub struct WalkFunctions {
     pub(super) profiler: unsafe extern "C" fn(*mut RawIsolate) -> *mut RawHeapProfiler,
     pub(super) current_context: unsafe extern "C" fn(*mut RawIsolate) -> Local,
+    pub(super) entered_context: unsafe extern "C" fn(*mut RawIsolate) -> Local,
     pub(super) query: unsafe extern "C" fn(*mut RawHeapProfiler, Local, *mut c_void, *mut *mut c_void),
     pub(super) constructor_name: unsafe extern "C" fn(Local) -> Local,
 }
@@ -225,6 +226,7 @@ fn load_walk() -> Result<WalkFunctions, &'static str> {
     Ok(WalkFunctions {
         profiler: symbol!("_ZN2v87Isolate15GetHeapProfilerEv"),
         current_context: symbol!("_ZN2v87Isolate17GetCurrentContextEv"),
+        entered_context: symbol!("_ZN2v87Isolate28GetEnteredOrMicrotaskContextEv"),
         query: symbol!(
             "_ZN2v812HeapProfiler12QueryObjectsENS_5LocalINS_7ContextEEEPNS_20QueryObjectPredicateEPSt6vectorINS_6GlobalINS_6ObjectEEESaIS9_EE"
         ),

@@ -96,7 +96,7 @@ impl Predicate<'_> {
     }
 }
 
-/// Live objects of `isolate` by constructor, in no order; nothing where the walk failed.
+/// Live objects of `isolate` by constructor, in no order; nothing where the walk failed. The caller holds a handle scope.
 ///
 /// Stops the isolate for about a quarter of a snapshot's time. V8 collects garbage first. Memory: about the heap once more, given back at
 /// the end.
@@ -109,13 +109,21 @@ pub fn count_objects(
     let mut predicate = Predicate { vtable, keeper, by_map: HashMap::new(), maps: Vec::new(), failed: false };
     // An empty `std::vector`: three null pointers in libstdc++ and libc++; nothing is ever put into it.
     let mut found = [std::ptr::null_mut::<c_void>(); 3];
-    // SAFETY: `isolate` is alive and this is its thread (an `Isolate` is not `Send`); the caller is inside a Node-API call, which holds a
-    // handle scope and has entered a context. `predicate` starts with a vtable pointer whose slots have the order and the types of
+    // SAFETY: `isolate` is alive and this is its thread (an `Isolate` is not `Send`), and the caller holds a handle scope.
+    let context = unsafe {
+        let current = (functions.current_context)(isolate.0.as_ptr());
+        // While V8 collects garbage, as at the heap's limit, there is no current one; what was entered before still is.
+        if current.0.is_null() { (functions.entered_context)(isolate.0.as_ptr()) } else { current }
+    };
+    // V8 asks the context whose isolate it is, and reads where it points.
+    if context.0.is_null() {
+        return None;
+    }
+    // SAFETY: as above, and the context is one of this isolate. `predicate` starts with a vtable pointer whose slots have the order and the types of
     // `v8::QueryObjectPredicate`'s, and outlives the call, as does the vector. `filter` does not unwind, and by `Keeper`'s contract does not
     // allocate on the heap.
     unsafe {
         let profiler = (functions.profiler)(isolate.0.as_ptr());
-        let context = (functions.current_context)(isolate.0.as_ptr());
         (functions.query)(profiler, context, (&raw mut predicate).cast(), found.as_mut_ptr());
     }
     let Predicate { keeper, maps, mut failed, .. } = predicate;

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use napi::bindgen_prelude::Env;
+use napi::sys;
 use serde_json::{Value, json};
 
 use super::{Kept, Watcher, written};
@@ -217,7 +218,16 @@ impl Look {
     fn counted(&self, watcher: &Watcher, step: &mut impl FnMut(Step)) -> Result<Found> {
         step(Step::Taking);
         let (walk, isolate) = walk_functions().ok_or_else(|| internal("the heap cannot be walked"))?;
-        let counts = counted(walk, isolate, &Env::from_raw(watcher.env))?;
+        // V8 calls from the middle of a collection: whose scope of handles is open there, nobody says.
+        let mut scope = std::ptr::null_mut();
+        // SAFETY: the environment is alive for as long as its heap is watched, and this is its thread; the place outlives the call.
+        if unsafe { sys::napi_open_handle_scope(watcher.env, &raw mut scope) } != sys::Status::napi_ok {
+            return Err(internal("no scope for handles"));
+        }
+        let counts = counted(walk, isolate, &Env::from_raw(watcher.env));
+        // SAFETY: as above; the scope was opened here, and is the last one that was.
+        unsafe { sys::napi_close_handle_scope(watcher.env, scope) };
+        let counts = counts?;
         let was = |name: &str| self.kept.as_ref().map_or(0, |kept| kept.baseline.count(name));
         let mut grown: Vec<Grown> = counts
             .into_iter()
