@@ -154,6 +154,14 @@ impl AtLimit for Watcher {
         self.shared.wait(self.patience());
         self.captures.set(self.captures.get() - 1);
         self.incident(UnixMillis::now(), current, limit, false);
+        if self.options.thread_id != 0 {
+            // Nobody asks this thread again, which has nothing left to do: one more try where the clone came to grief.
+            self.shared.wait(self.patience());
+            if let Some(at) = locked(&self.shared.lost).take() {
+                self.incident(at, current, limit, false);
+                self.shared.wait(self.patience());
+            }
+        }
         let limit = if self.highest.get() > limit.0 { raise(STEP) } else { limit };
         if self.options.thread_id != 0 {
             // Node ends a worker at its limit, and has 16 MB for that. A heap that grew on until it is asked would end the process.
