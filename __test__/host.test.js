@@ -142,6 +142,23 @@ for (const bridge of ['on', 'off']) {
     assert.strictEqual(code, 7);
   });
 
+  test(`bridge ${bridge}: many lines at once for a stderr that nobody reads are lost, and nothing else is`, unix, async () => {
+    const file = path.join(folder, 'burst.js');
+    fs.writeFileSync(file, `
+      const { say } = require(${JSON.stringify(path.join(ROOT, 'lib', 'say.js'))});
+      const burst = () => { for (let n = 0; n < 20; n++) say('line ' + n); };
+      process.stdin.once('end', () => {
+        burst();
+        setTimeout(() => { burst(); setTimeout(() => process.exit(process.stderr.listenerCount('error') === 0 ? 7 : 8), 50); }, 50);
+      }).resume();
+    `);
+    const child = spawn(process.execPath, [file], { env: { ...process.env, HEAPWARDEN_BRIDGE: bridge } });
+    child.stderr.destroy();
+    setTimeout(() => child.stdin.end(), 200);
+    const [code] = await once(child, 'exit');
+    assert.strictEqual(code, 7);
+  });
+
   test(`bridge ${bridge}: register outlives an emitWarning that throws`, () => {
     fs.writeFileSync(path.join(folder, 'hostile.js'), 'process.emitWarning = () => { throw new Error("not here"); };');
     const ran = program('console.log(JSON.stringify({ alive: true }));', {

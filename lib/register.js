@@ -3,24 +3,15 @@
 // `node --import heapwarden/register server.js` (or --require): a monitor for this thread, told by HEAPWARDEN_* alone.
 // Whatever goes wrong here is said once on stderr and never keeps the program from starting.
 
-const { Console } = require('node:console');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const { warn } = require('./logger');
+const { say } = require('./say');
 
 try {
   register();
 } catch (error) {
   warn(`heapwarden is not watching this process: ${error.message}`, error.code ?? 'HEAPWARDEN_ERR_REGISTER');
-}
-
-/** A line on stderr. Where that is closed (EPIPE) or not there at all, the line is lost and the program goes on. */
-function say(text) {
-  try {
-    new Console({ stdout: process.stderr, ignoreErrors: true }).log(text.replace(/\n$/, ''));
-  } catch {
-    // A stderr that cannot even be opened.
-  }
 }
 
 function register() {
