@@ -45,6 +45,9 @@ pub use shared::{Kept, Shared};
 
 /// By how much the limit rises while V8 collects garbage for our own snapshot.
 const ROOM_FOR_V8: u64 = 16 << 20;
+/// By how much Node raises a worker's limit for its end, and how much of that has to be left.
+const ROOM_FOR_NODE: u64 = 16 << 20;
+const MARGIN: u64 = 4 << 20;
 /// Above the highest limit that V8 has been told, where it wants a higher one still.
 const STEP: u64 = 1 << 20;
 /// How long other threads are waited for to fall asleep: this, and as much for each megabyte of heap. Those of the collection that has just
@@ -164,8 +167,10 @@ impl AtLimit for Watcher {
         }
         let limit = if self.highest.get() > limit.0 { raise(STEP) } else { limit };
         if self.options.thread_id != 0 {
-            // Node ends a worker at its limit, and has 16 MB for that. A heap that grew on until it is asked would end the process.
-            return Reply { limit, next: Next::BeforeAtOnce };
+            // Node ends a worker at its limit, and has so much room for that. A heap that grew on until it is asked could be past it, which
+            // ends the process; so it is asked at once. A heap that is past it now goes on, until it comes to a limit that Node can raise.
+            let is_room = above.0 + MARGIN <= ROOM_FOR_NODE;
+            return Reply { limit, next: if is_room { Next::BeforeAtOnce } else { Next::Before } };
         }
         Reply { limit, next: if self.captures.get() > 0 { Next::Same } else { Next::Before } }
     }
