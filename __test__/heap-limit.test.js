@@ -107,7 +107,9 @@ test('Node\'s end is the same with and without', async (t) => {
     const { code, signal, stdout, stderr } = await die(node, file, { limitMB: SMALL_MB, directory });
     assert.equal(wrongEnd({ code, signal, stderr }), undefined, stderr);
     // Addresses and figures differ from run to run, and so do the collections that led to it.
-    const fatal = stderr.split('\n').filter((line) => /^FATAL ERROR|^<---|^----- Native|^heapwarden/.test(line));
+    const lines = stderr.split('\n').filter((line) => /^FATAL ERROR|^<---|^----- Native|^heapwarden/.test(line));
+    // By what V8 sees that the limit is reached differs from run to run, too.
+    const fatal = lines.map((line) => line.replace(/^(FATAL ERROR: ).*(Allocation failed)/, '$1$2'));
     ends.push({ code, signal, stdout, fatal });
   }
   assert.deepEqual(ends[1], ends[0]);
@@ -160,7 +162,7 @@ test('where memory for a snapshot is short, objects are counted', {
   skip: needsBridge.skip || (process.platform !== 'linux' && 'control groups are Linux\'s'),
 }, async (t) => {
   const directory = folder(t);
-  const end = await die(node, byName('collection-array').file, { limitMB: 40, directory, env: withRoom(t, 130) });
+  const end = await die(node, fixture('chain.js'), { limitMB: 40, directory, env: withRoom(t, 130) });
   assert.equal(wrongEnd(end), undefined, end.stderr);
   const [report, ...more] = await finalReports(directory);
   assert.deepEqual(more, []);
@@ -168,8 +170,8 @@ test('where memory for a snapshot is short, objects are counted', {
   assert.match(report.evidence.reason, /^no snapshot in a clone: it may need \d+ MB of memory, and 130 MB are left/);
   if (Number(process.versions.node.split('.')[0]) < 20) return assert.equal(report.evidence.rung, 'none', 'nothing walks this heap');
   assert.deepEqual([report.evidence.rung, report.evidence.mode], ['census', 'clone'], report.evidence.reason);
-  const entries = report.census.find(({ constructorName }) => constructorName === 'LogEntry');
-  assert.ok(entries?.count > 50_000, JSON.stringify(report.census));
+  const links = report.census.find(({ constructorName }) => constructorName === 'Link');
+  assert.ok(links?.count > 50_000, JSON.stringify(report.census));
 });
 
 test('as many looks are taken as are asked for, each at a higher limit', needsBridge, async (t) => {
