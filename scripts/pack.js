@@ -11,8 +11,8 @@ const { nodes } = require('./nodes');
 const manifest = require('../package.json');
 
 const MUST = ['index.js', 'index.d.ts', 'native.js', 'native.d.ts', 'package.json', 'LICENSE'];
-// Of the documents only the schema is there for programs.
-const MUST_NOT = /^(src|__test__|scripts|bench|benches|fuzz|target|docs(?!\/leak-report\.schema\.json$)|\.|Cargo)/;
+// Of the documents only the schemas are there for programs.
+const MUST_NOT = /^(src|__test__|scripts|bench|benches|fuzz|target|docs(?!\/(leak-report|postmortem)\.schema\.json$)|\.|Cargo)/;
 
 const CJS = `'use strict';
 const heapwarden = require('heapwarden');
