@@ -19,7 +19,7 @@ const node = process.execPath;
 const byName = (name) => CASES.find((given) => given.name === name);
 const fixture = (name) => path.join(__dirname, 'fixtures', name);
 const MB = 2 ** 20;
-/** Enough for the program and for what leaks to be most of it. V8 takes the longer for its snapshots of Node 18 and 20 the larger they are, squared. */
+/** Enough for the program and for what leaks to be most of it. On Node 18 and 20 snapshots of larger heaps take V8 much longer. */
 const SMALL_MB = 24;
 
 /** The environment of a process whose container has `leftMB` left, as it reads there; the watch over the container is off. */
