@@ -9,6 +9,7 @@
 //!                   -> added nodes -> culprits    one finding per cause, with its path and its line of code
 //!  Graph -> accumulated ---> culprits             the same where nothing is known of before
 //!  culprits + culprits ----> confirmed            those in front that grew again
+//!  Graph + Graph + Graph --> steady               what grew by as much in both rounds of calls: a leak test
 //! ```
 
 mod accumulated;
@@ -30,6 +31,7 @@ mod likeness;
 mod node_diff;
 mod path;
 mod retaining;
+mod steady;
 mod stored;
 mod summary;
 mod suspects;
@@ -51,6 +53,7 @@ pub use histogram::{Histogram, HistogramBuilder, HistogramRow};
 pub use node_diff::{Newer, NodeDiff, Older, OlderBuilder};
 pub use path::PathStep;
 pub use retaining::{Chosen, RetainingPath, retaining_paths};
+pub use steady::{Lengths, Longer, RoundGrowth, Steady, SteadyCulprit, Tallied, Tally, steady};
 pub use summary::{ConstructorSummary, ObjectSummary, SnapshotSummary, SummaryOptions, View, summarize};
 pub use suspects::{Accumulated, Suspect};
 

@@ -30,6 +30,8 @@ pub(crate) struct Finding {
     meet: Option<(Node, Option<Node>)>,
     /// The owners of the sample.
     owners: Vec<Node>,
+    /// What the units are called, where that is not their class.
+    called: Option<&'static str>,
 }
 
 impl Finding {
@@ -79,7 +81,12 @@ impl Finding {
         let meet = scene.meet.map(|at| (scene.path[at].node, scene.path.get(at + 1).map(|owner| owner.node)));
         let meet = meet.or_else(|| scene.path.first().map(|owner| (owner.node, None)));
         let owners = scene.path.iter().map(|owner| owner.node).collect();
-        Self { sample, count, size, retained, meet, owners, unit }
+        Self { sample, count, size, retained, meet, owners, unit, called: None }
+    }
+
+    /// The same with another name for the units than that of their class.
+    pub fn called(self, name: &'static str) -> Self {
+        Self { called: Some(name), ..self }
     }
 
     /// What is told of it; `by_name` asks for the program's own name for the holder, where the path has none.
@@ -106,7 +113,7 @@ impl Finding {
             steps.splice(MAX_STEPS / 2..MAX_STEPS / 2 + skipped, [gap]);
         }
         let (own, location) = place(&scene, recognised.pattern, holder.as_ref(), &path);
-        let name = label(graph, self.sample);
+        let name = self.called.map_or_else(|| label(graph, self.sample), str::to_owned);
         let advice = advice(&scene, &name, recognised.pattern, holder.as_ref(), &steps);
         let mut culprit = Culprit {
             constructor_name: name,
@@ -144,12 +151,29 @@ pub(crate) fn folded(ground: Ground<'_>, mut findings: Vec<Finding>) -> Vec<Find
         if causes.iter().any(|(cause, units)| is_part(ground.graph, &finding, cause, units)) {
             continue;
         }
-        let units = finding.unit.nodes.iter().copied().collect();
+        let units: HashSet<Node> = finding.unit.nodes.iter().copied().collect();
+        // Keys may be as long as the objects are that they lead to, or longer: told is the class that the program has written.
+        if let Some((keys, theirs)) =
+            causes.iter_mut().find(|(cause, _)| is_key(ground.graph, cause, &finding, &units))
+        {
+            let retained = finding.retained.saturating_add(keys.retained);
+            *keys = Finding { retained, ..finding };
+            *theirs = units;
+            continue;
+        }
         causes.push((finding, units));
     }
     let mut findings: Vec<Finding> = causes.into_iter().map(|(finding, _)| finding).collect();
     findings.sort_by_key(|finding| (Reverse(finding.retained), finding.sample));
     findings
+}
+
+/// Whether `texts` are keys, one for each of the program's objects in `finding`.
+fn is_key(graph: &Graph, texts: &Finding, finding: &Finding, units: &HashSet<Node>) -> bool {
+    graph.kind(texts.sample).is_string()
+        && is_program_class(graph, finding.sample)
+        && texts.count.abs_diff(finding.count) * 10 <= finding.count
+        && is_part(graph, texts, finding, units)
 }
 
 /// Whether `finding` only is what comes with `cause`: held by one of its units, or the keys of a Map beside its values, or one of several

@@ -1,0 +1,249 @@
+//! What grows in proportion to the calls of a function: the judgement of a leak test.
+//!
+//! ```text
+//!   warm   | calls |       | calls |
+//!   first snapshot |  middle       |  last
+//!                  new objects of round 1, of round 2, by V8's ids
+//! ```
+//!
+//! In the last snapshot every object tells by its id in which round it was made. What has survived of both rounds, many times and by the same
+//! cause, is held against three questions: as many in the one as in the other, for as many calls? Are there more of its class after each round,
+//! or did they only take the place of others? And are there more of them *in the same place*? A cache that is full makes new entries in every
+//! round and grows in none.
+
+mod entries;
+mod pace;
+mod slots;
+mod tally;
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+
+use serde::{Deserialize, Serialize};
+
+use super::class::{Classes, Total, class_name};
+use super::culprits::{Before, Culprit, Finding, Ground, Least, judged};
+use super::diff::{correspond, is_text, named, signed};
+use super::trees::Trees;
+use crate::error::Result;
+use crate::graph::{Graph, Node, check, filled};
+use entries::filled as filled_up;
+pub use entries::{Lengths, Longer};
+use pace::{Grown, is_steady_count, is_steady_few};
+use slots::{Heap, growers};
+pub use tally::{Tallied, Tally};
+
+/// Of what a test of some hundred calls leaves, little is too little; a store by itself is the matter of `slots`.
+const LEAST: Least = Least { bytes: 1, large: 64 * 1024, store: u64::MAX };
+
+/// What entries are called that are no objects of their own: numbers, `true`, what was there before.
+const ENTRY: &str = "(entry)";
+
+/// What has grown in proportion.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Steady {
+    /// Why nothing can be said by the objects themselves: the snapshots do not number them alike. Nothing where they do.
+    pub reason: Option<&'static str>,
+    /// The causes, the one that retains most first.
+    pub culprits: Vec<SteadyCulprit>,
+}
+
+/// A cause, and what it did in each round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SteadyCulprit {
+    /// The cause; its figures are those of both rounds.
+    #[serde(flatten)]
+    pub culprit: Culprit,
+    /// In order.
+    pub rounds: [RoundGrowth; 2],
+    /// Objects that stay for each call; 0 where only sizes grow.
+    pub count_per_iteration: f64,
+    /// Bytes that stay for each call, with all that the objects keep.
+    pub bytes_per_iteration: f64,
+}
+
+/// What a cause did in one round.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoundGrowth {
+    /// Calls of the function.
+    pub calls: u64,
+    /// Objects that have stayed.
+    pub count: u64,
+    /// What they retain.
+    pub bytes: u64,
+}
+
+/// What grew in proportion to `calls`, those between each two of three snapshots of one process. `longer` are the collections that have more
+/// entries after each, as far as that is known.
+///
+/// # Errors
+///
+/// `OutOfMemory`, `Cancelled`.
+pub fn steady(
+    graphs: [&Graph; 3],
+    calls: [u64; 2],
+    longer: &[Longer],
+    cancel: &AtomicBool,
+) -> Result<Steady> {
+    let [first, middle, last] = graphs;
+    let heaps = [Heap::of(first), Heap::of(middle)];
+    check(cancel)?;
+    if !heaps.iter().all(|heap| is_numbered_alike(heap, last)) {
+        let reason =
+            "V8 has numbered the objects anew in between, as it does when an inspector session is closed";
+        return Ok(Steady { reason: Some(reason), culprits: Vec::new() });
+    }
+    let classes = Classes::of(last)?;
+    let then = Classes::of(first)?;
+    let before = named(&then, &then.totals(first));
+    let added = filled(false, last.node_count())?;
+    let births = Births { heaps: &heaps, graph: last };
+    let added = last.nodes().fold(added, |mut added, node| {
+        added[node as usize] = births.round(node).is_some();
+        added
+    });
+    check(cancel)?;
+    let trees = Trees::of(last, cancel)?;
+    let sums = Sums::of(graphs)?;
+    let numbers = filled_up(&births, longer, calls);
+    let mut texts = growers(&heaps[0], &heaps[1], last, calls);
+    texts.retain(|text| numbers.iter().all(|number| number.store != text.node));
+    let also = |ground: Ground<'_>, found: &[Finding]| {
+        let is_known = |node: Node| found.iter().any(|finding| finding.unit.nodes.contains(&node));
+        let sum = |[a, b]: [Grown; 2]| a.by + b.by;
+        let new = texts.iter().filter(|text| !is_known(text.node));
+        let mut all: Vec<Finding> =
+            new.map(|text| Finding::of_one(ground, text.node, sum(text.rounds) as u64)).collect();
+        all.extend(numbers.iter().map(|number| {
+            let bytes = sum(number.rounds) * number.each;
+            Finding::of_one(ground, number.store, bytes as u64).called(ENTRY)
+        }));
+        all
+    };
+    let judge = |_: Ground<'_>, finding: &Finding| {
+        if let [node] = finding.unit.nodes[..] {
+            if let Some(number) = numbers.iter().find(|number| number.store == node) {
+                let rounds = number.rounds.map(|Grown { calls, by }| RoundGrowth {
+                    calls,
+                    count: by as u64,
+                    bytes: (by * number.each) as u64,
+                });
+                return Some((rounds, rounds.iter().map(|round| round.count).sum()));
+            }
+            if let Some(text) = texts.iter().find(|text| text.node == node) {
+                let rounds =
+                    text.rounds.map(|Grown { calls, by }| RoundGrowth { calls, count: 0, bytes: by as u64 });
+                return Some((rounds, 0));
+            }
+        }
+        let counts = births.counts(&finding.unit.nodes);
+        let rounds = proportional(finding, counts, sums.growth(class_name(last, finding.sample)), calls)?;
+        Some((rounds, rounds.iter().map(|round| round.count).sum()))
+    };
+    let before = Before { added, totals: &before };
+    let told = judged(before, last, &classes, (&trees, LEAST), also, judge, cancel)?;
+    let culprits =
+        told.into_iter().map(|(culprit, (rounds, count))| SteadyCulprit::of(culprit, rounds, count));
+    Ok(Steady { reason: None, culprits: culprits.collect() })
+}
+
+impl SteadyCulprit {
+    fn of(mut culprit: Culprit, rounds: [RoundGrowth; 2], count: u64) -> Self {
+        let calls = rounds.iter().map(|round| round.calls).sum::<u64>().max(1) as f64;
+        let bytes: u64 = rounds.iter().map(|round| round.bytes).sum();
+        if count > 0 {
+            culprit.count_delta = signed(count);
+        }
+        let bytes_per_iteration = bytes as f64 / calls;
+        Self { culprit, rounds, count_per_iteration: count as f64 / calls, bytes_per_iteration }
+    }
+}
+
+/// What `finding` did in each round, if that is in proportion. `born` are the objects of each round that are still there, `grown` is how many
+/// more of their class there are after it: where there are fewer, they took the place of others.
+fn proportional(
+    finding: &Finding,
+    born: [u64; 2],
+    grown: [i64; 2],
+    calls: [u64; 2],
+) -> Option<[RoundGrowth; 2]> {
+    let count = |round: usize| born[round].min(u64::try_from(grown[round]).unwrap_or(0));
+    let stayed = [0, 1].map(|round| Grown { calls: calls[round], by: count(round) as f64 });
+    let all = (born[0] + born[1]).max(1);
+    let each = finding.retained as f64 / finding.count.max(1) as f64;
+    if !is_steady_count(&stayed) && !is_steady_few(&stayed, each) {
+        return None;
+    }
+    let bytes =
+        |round: usize| (u128::from(finding.retained) * u128::from(born[round]) / u128::from(all)) as u64;
+    Some([0, 1].map(|round| RoundGrowth { calls: calls[round], count: count(round), bytes: bytes(round) }))
+}
+
+/// In which round an object was made.
+struct Births<'a> {
+    heaps: &'a [Heap<'a>; 2],
+    graph: &'a Graph,
+}
+
+impl Births<'_> {
+    /// The round, counted from 0; nothing for what was there before.
+    fn round(&self, node: Node) -> Option<usize> {
+        let id = self.graph.id(node);
+        match (self.heaps[0].get(id), self.heaps[1].get(id)) {
+            (Some(_), _) => None,
+            (None, Some(_)) => Some(0),
+            (None, None) => Some(1),
+        }
+    }
+
+    fn counts(&self, nodes: &[Node]) -> [u64; 2] {
+        let mut counts = [0; 2];
+        nodes.iter().filter_map(|&node| self.round(node)).for_each(|round| counts[round] += 1);
+        counts
+    }
+}
+
+/// How many there are of each class in each of three snapshots.
+struct Sums<'g>([HashMap<&'g str, Total>; 3]);
+
+impl<'g> Sums<'g> {
+    fn of(graphs: [&'g Graph; 3]) -> Result<Self> {
+        let mut sums = [HashMap::new(), HashMap::new(), HashMap::new()];
+        for (sum, graph) in sums.iter_mut().zip(graphs) {
+            let classes = Classes::of(graph)?;
+            *sum = named(&classes, &classes.totals(graph));
+        }
+        Ok(Self(sums))
+    }
+
+    /// By how many `class` has grown in each round; all forms of text are one class.
+    fn growth(&self, class: &str) -> [i64; 2] {
+        let count = |at: usize| -> i64 {
+            let same = |&(&name, _): &(&&str, &Total)| name == class || (is_text(name) && is_text(class));
+            self.0[at].iter().filter(same).map(|(_, total)| signed(total.count)).sum()
+        };
+        [0, 1].map(|round| count(round + 1) - count(round))
+    }
+}
+
+/// Whether ids mean the same objects in both.
+fn is_numbered_alike(heap: &Heap<'_>, last: &Graph) -> bool {
+    if !(heap.graph.ids_are_own() && last.ids_are_own()) {
+        return false;
+    }
+    let (mut common, mut differing) = (0, 0);
+    for node in last.nodes() {
+        if let Some(before) = heap.get(last.id(node)) {
+            common += 1;
+            let (was, is) = (class_name(heap.graph, before), class_name(last, node));
+            differing += u64::from(was != is && !(is_text(was) && is_text(is)));
+        }
+    }
+    correspond(common, differing, heap.graph.node_count().min(last.node_count()) as u64)
+}
+
+#[cfg(test)]
+mod tests;
