@@ -1,6 +1,7 @@
 //! What leaves the core: serialisable records and reports, their text, and the files they go to.
 
 pub(crate) mod block;
+mod check;
 pub(crate) mod figures;
 mod file;
 mod leak;
@@ -9,6 +10,7 @@ mod sample;
 mod text;
 mod verdict;
 
+pub use check::{LeakCheck, render_check};
 pub use file::{AtomicFile, Content, Reserved, create_folder, fresh};
 pub use leak::{
     AllocationSite, Confirmation, ContainerLimitRecord, EvidenceNote, Frame, Grown, HeapLimitRecord,

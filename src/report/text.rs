@@ -183,19 +183,24 @@ fn culprit(block: &mut Block, index: usize, reported: &ReportedCulprit, note: &E
     if let Some(decision) = decision(note, reported) {
         block.labelled("again", &again(decision));
     }
+    explanation(block, culprit, reported.known.as_ref(), index == 0);
+    if !culprit.fingerprint.is_empty() {
+        let seen = reported.first_seen.map_or(String::new(), |at| format!(", first seen {at}"));
+        block.entry("fingerprint", &format!("{}{seen}", culprit.fingerprint));
+    }
+}
+
+/// Where it is written, what holds it, what that means and what to do; the path is told further of the `first` culprit.
+pub(super) fn explanation(block: &mut Block, culprit: &Culprit, known: Option<&KnownLeak>, first: bool) {
     if let Some(location) = &culprit.location {
         let package = location.package.as_ref().map_or(String::new(), |owner| format!("  ({})", name(owner)));
         block.entry("written", &format!("{}{package}", place(location, ROOM - package.width())));
     }
-    path(block, &culprit.retainer_path, if index == 0 { STEPS } else { FEW_STEPS });
+    path(block, &culprit.retainer_path, if first { STEPS } else { FEW_STEPS });
     block.labelled("inferred", mechanism(culprit.pattern));
     block.labelled("to do", &culprit.advice);
-    if let Some(known) = &reported.known {
+    if let Some(known) = known {
         block.labelled("known", &known_leak(known));
-    }
-    if !culprit.fingerprint.is_empty() {
-        let seen = reported.first_seen.map_or(String::new(), |at| format!(", first seen {at}"));
-        block.entry("fingerprint", &format!("{}{seen}", culprit.fingerprint));
     }
 }
 
@@ -216,6 +221,7 @@ fn subject(culprit: &Culprit) -> String {
         (_, Some("<anonymous>")) => of("function without a name", "functions without a name"),
         (_, Some(function)) => format!("{} `{}`", of("function", "functions"), name(function)),
         ("(string)", _) => of("string", "strings"),
+        ("(entry)", _) => of("entry", "entries"),
         _ => format!("{} {} {}", grouped(count), name(class), if count == 1 { "object" } else { "objects" }),
     }
 }
