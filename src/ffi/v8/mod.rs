@@ -26,4 +26,4 @@ pub use near_limit::{AtLimit, NearLimit, Next, Reply};
 pub use sampling::{start_sampling, stop_sampling};
 pub use snapshot::{ChunkSink, take_snapshot};
 pub use symbols::{Bridge, Isolate, SamplingFunctions, SnapshotFunctions, WalkFunctions, bridge};
-pub use walk::{Keeper, Local, count_objects};
+pub use walk::{Collection, Keeper, Local, Walked, count_objects};

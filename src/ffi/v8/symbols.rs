@@ -79,6 +79,19 @@ pub struct WalkFunctions {
     pub(super) entered_context: unsafe extern "C" fn(*mut RawIsolate) -> Local,
     pub(super) query: unsafe extern "C" fn(*mut RawHeapProfiler, Local, *mut c_void, *mut *mut c_void),
     pub(super) constructor_name: unsafe extern "C" fn(Local) -> Local,
+    /// Nothing where one of them is not exported.
+    pub(super) lengths: Option<LengthFunctions>,
+}
+
+/// Functions that say how many entries a collection has, and by what number snapshots know it. None of them allocates on the heap.
+#[derive(Clone, Copy)]
+pub(super) struct LengthFunctions {
+    pub is_map: unsafe extern "C" fn(Local) -> bool,
+    pub is_set: unsafe extern "C" fn(Local) -> bool,
+    pub of_array: unsafe extern "C" fn(Local) -> u32,
+    pub of_map: unsafe extern "C" fn(Local) -> usize,
+    pub of_set: unsafe extern "C" fn(Local) -> usize,
+    pub id: unsafe extern "C" fn(*mut RawHeapProfiler, Local) -> u32,
 }
 
 /// Functions that make line ends known; apart for the same reason.
@@ -231,6 +244,19 @@ fn load_walk() -> Result<WalkFunctions, &'static str> {
             "_ZN2v812HeapProfiler12QueryObjectsENS_5LocalINS_7ContextEEEPNS_20QueryObjectPredicateEPSt6vectorINS_6GlobalINS_6ObjectEEESaIS9_EE"
         ),
         constructor_name: symbol!("_ZN2v86Object18GetConstructorNameEv"),
+        lengths: load_lengths().ok(),
+    })
+}
+
+#[cfg(all(unix, target_pointer_width = "64"))]
+fn load_lengths() -> Result<LengthFunctions, &'static str> {
+    Ok(LengthFunctions {
+        is_map: symbol!("_ZNK2v85Value5IsMapEv"),
+        is_set: symbol!("_ZNK2v85Value5IsSetEv"),
+        of_array: symbol!("_ZNK2v85Array6LengthEv"),
+        of_map: symbol!("_ZNK2v83Map4SizeEv"),
+        of_set: symbol!("_ZNK2v83Set4SizeEv"),
+        id: symbol!("_ZN2v812HeapProfiler11GetObjectIdENS_5LocalINS_5ValueEEE"),
     })
 }
 

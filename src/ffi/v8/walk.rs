@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::symbols::{Isolate, WalkFunctions};
+use super::symbols::{Isolate, LengthFunctions, RawHeapProfiler, WalkFunctions};
 
 /// A `v8::Local`: the address of a slot of the handle scope at hand, which holds the object. What Node-API calls a `napi_value`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,30 @@ pub trait Keeper {
     fn take(&mut self, kept: usize) -> Option<Local>;
     /// The text of a string.
     fn text(&mut self, string: Local) -> String;
+    /// Whether `object` is an array; must not allocate on the heap.
+    fn is_array(&mut self, object: Local) -> bool;
+}
+
+/// What has a number of entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collection {
+    /// An array, of which that is the length.
+    Array,
+    /// A Map.
+    Map,
+    /// A Set.
+    Set,
+}
+
+/// What a walk over the heap has found.
+#[derive(Debug, Default)]
+pub struct Walked {
+    /// Live objects by constructor, in no order.
+    pub objects: Vec<(String, u64)>,
+    /// The entries of all collections of a kind; nothing where V8 does not tell.
+    pub entries: Vec<(Collection, u64)>,
+    /// The entries of each collection that a snapshot has numbered, by that number; nothing if they were not wanted.
+    pub lengths: Vec<(u32, u32)>,
 }
 
 /// An object that V8 takes for a `v8::QueryObjectPredicate`: the vtable's address first, then what is ours.
@@ -50,9 +74,21 @@ struct Predicate<'a> {
     keeper: &'a mut dyn Keeper,
     /// By the first word of an object, which names its map: objects of one map have one constructor.
     by_map: HashMap<u64, usize>,
-    /// One object of each map, as it is kept, and how many there are.
-    maps: Vec<(usize, u64)>,
+    maps: Vec<Seen>,
+    functions: Option<LengthFunctions>,
+    /// Where the numbers of objects are asked for, if they are.
+    profiler: Option<*mut RawHeapProfiler>,
+    lengths: Vec<(u32, u32)>,
     failed: bool,
+}
+
+/// The objects of a map.
+struct Seen {
+    /// One of them, as it is kept.
+    kept: usize,
+    count: u64,
+    kind: Option<Collection>,
+    entries: u64,
 }
 
 unsafe extern "C" fn ignore(_predicate: *mut Predicate) {}
@@ -88,15 +124,55 @@ impl Predicate<'_> {
                     self.failed = true;
                     return;
                 };
-                self.maps.push((kept, 0));
+                // Objects of one map are of one kind as well.
+                let kind = self.functions.and_then(|functions| kind(functions, self.keeper, object));
+                self.maps.push(Seen { kept, count: 0, kind, entries: 0 });
                 *new.insert(next)
             }
         };
-        self.maps[class].1 += 1;
+        let seen = &mut self.maps[class];
+        seen.count += 1;
+        let Some((functions, kind)) = self.functions.zip(seen.kind) else { return };
+        // SAFETY: `object` is a live local, and its map is that of an object that was found to be of this kind. The functions read a field of
+        // the object and allocate nothing.
+        let length = unsafe {
+            match kind {
+                Collection::Array => (functions.of_array)(object) as usize,
+                Collection::Map => (functions.of_map)(object),
+                Collection::Set => (functions.of_set)(object),
+            }
+        };
+        seen.entries += length as u64;
+        if let Some(profiler) = self.profiler {
+            // SAFETY: `profiler` is that of the isolate that is walked, on its thread, and `object` is a live local; the object's address is
+            // looked up in a table outside the heap.
+            let id = unsafe { (functions.id)(profiler, object) };
+            if id != UNKNOWN {
+                self.lengths.push((id, u32::try_from(length).unwrap_or(u32::MAX)));
+            }
+        }
     }
 }
 
-/// Live objects of `isolate` by constructor, in no order; nothing where the walk failed. The caller holds a handle scope.
+/// The number of an object that no snapshot has seen.
+const UNKNOWN: u32 = 0;
+
+fn kind(functions: LengthFunctions, keeper: &mut dyn Keeper, object: Local) -> Option<Collection> {
+    if keeper.is_array(object) {
+        return Some(Collection::Array);
+    }
+    // SAFETY: `object` is a live local; both functions read its map and nothing else.
+    unsafe {
+        match object {
+            _ if (functions.is_map)(object) => Some(Collection::Map),
+            _ if (functions.is_set)(object) => Some(Collection::Set),
+            _ => None,
+        }
+    }
+}
+
+/// Live objects of `isolate` by constructor, and how many entries collections have, each of them if `each` says so; nothing where the walk
+/// failed. The caller holds a handle scope.
 ///
 /// Stops the isolate for about a quarter of a snapshot's time. V8 collects garbage first. Memory: about the heap once more, given back at
 /// the end.
@@ -104,9 +180,21 @@ pub fn count_objects(
     functions: &WalkFunctions,
     isolate: Isolate,
     keeper: &mut dyn Keeper,
-) -> Option<Vec<(String, u64)>> {
+    each: bool,
+) -> Option<Walked> {
     let vtable = (&raw const VTABLE.complete_destructor).cast::<c_void>();
-    let mut predicate = Predicate { vtable, keeper, by_map: HashMap::new(), maps: Vec::new(), failed: false };
+    // SAFETY: `isolate` is alive and this is its thread (an `Isolate` is not `Send`); its profiler lives as long as it does.
+    let profiler = unsafe { (functions.profiler)(isolate.0.as_ptr()) };
+    let mut predicate = Predicate {
+        vtable,
+        keeper,
+        by_map: HashMap::new(),
+        maps: Vec::new(),
+        functions: functions.lengths,
+        profiler: each.then_some(profiler),
+        lengths: Vec::new(),
+        failed: false,
+    };
     // An empty `std::vector`: three null pointers in libstdc++ and libc++; nothing is ever put into it.
     let mut found = [std::ptr::null_mut::<c_void>(); 3];
     // SAFETY: `isolate` is alive and this is its thread (an `Isolate` is not `Send`), and the caller holds a handle scope.
@@ -123,12 +211,16 @@ pub fn count_objects(
     // `v8::QueryObjectPredicate`'s, and outlives the call, as does the vector. `filter` does not unwind, and by `Keeper`'s contract does not
     // allocate on the heap.
     unsafe {
-        let profiler = (functions.profiler)(isolate.0.as_ptr());
         (functions.query)(profiler, context, (&raw mut predicate).cast(), found.as_mut_ptr());
     }
-    let Predicate { keeper, maps, mut failed, .. } = predicate;
+    let Predicate { keeper, maps, lengths, mut failed, .. } = predicate;
     let mut by_name: HashMap<String, u64> = HashMap::new();
-    for (kept, count) in maps {
+    let entries = [Collection::Array, Collection::Map, Collection::Set].map(|kind| {
+        let of_kind = maps.iter().filter(|seen| seen.kind == Some(kind));
+        (kind, of_kind.map(|seen| seen.entries).sum())
+    });
+    let entries = if functions.lengths.is_some() { entries.to_vec() } else { Vec::new() };
+    for Seen { kept, count, .. } in maps {
         // All are taken, whatever fails: what is kept would never be garbage.
         let Some(object) = keeper.take(kept) else {
             failed = true;
@@ -138,5 +230,5 @@ pub fn count_objects(
         let name = keeper.text(unsafe { (functions.constructor_name)(object) });
         *by_name.entry(name).or_default() += count;
     }
-    (!failed).then(|| by_name.into_iter().collect())
+    (!failed).then(|| Walked { objects: by_name.into_iter().collect(), entries, lengths })
 }
