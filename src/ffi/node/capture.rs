@@ -16,6 +16,7 @@ use napi::bindgen_prelude::{Env, Object};
 use napi_derive::napi;
 
 use super::background::{Settler, guarded, spawn};
+use super::tally::NativeTally;
 use super::to_napi;
 use crate::analysis::Baseline;
 use crate::capture::Capture;
@@ -24,6 +25,7 @@ use crate::control::Control;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ffi::os::Pipe;
 use crate::ffi::v8::{self, ChunkSink};
+use crate::graph::Graph;
 use crate::report::Reserved;
 use crate::units::{Bytes, UnixMillis};
 use crate::verdict::Look;
@@ -31,10 +33,10 @@ use crate::verdict::Look;
 pub(super) use cloned::times_seen;
 pub(super) use product::internal;
 use product::{Product, Slot, Slots, analyse};
-use storage::{Shelf, named};
 pub use storage::{free, is_alive};
+use storage::{Shelf, named};
 use walk::walked;
-pub(super) use walk::{counted, walk_functions};
+pub(super) use walk::{counted, measured, walk_functions};
 
 /// Chunks between V8 and the consumer: V8 writes slower than they are used, so they hardly ever wait.
 const QUEUE: usize = 16;
@@ -66,6 +68,7 @@ pub struct NativeCapture {
     product: Option<Product>,
     baseline: Slot<Arc<Baseline>>,
     look: Slot<Look>,
+    graph: Slot<Graph>,
     pipe: Option<Pipe>,
     /// Set by `close_pipe` where all of the text went through the pipe.
     complete: Arc<AtomicBool>,
@@ -118,14 +121,18 @@ pub struct CloneAttempt {
 
 #[napi]
 impl NativeCapture {
-    /// A capture into the file at `path`, if any. `product` is `file`, `summary`, `census`, `audit`, `baseline`, or `growth`, which needs the
-    /// capture that took the baseline. `compression` of the file is `gzip`, `zstd` or nothing.
+    /// A capture into the file at `path`, if any. `product` is `file`, `summary`, `census`, `audit`, `baseline`, `graph`, or one of those that
+    /// need earlier captures: `growth` that of the baseline, `steady` those of two graphs, `since` and `between`, which it uses up, the `calls`
+    /// between each two, and the `tally` that has measured collections beside each, if there is one. `compression` of the file is `gzip`, `zstd` or nothing.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         path: Option<String>,
         product: String,
         since: Option<&NativeCapture>,
         compression: Option<String>,
+        between: Option<&NativeCapture>,
+        calls: Option<Vec<f64>>,
+        tally: Option<&NativeTally>,
     ) -> napi::Result<Self> {
         let product = match (product.as_str(), since.and_then(NativeCapture::taken)) {
             ("file", _) => Product::File,
@@ -134,10 +141,16 @@ impl NativeCapture {
             ("audit", _) => Product::Audit,
             ("baseline", _) => Product::Baseline,
             ("growth", Some(baseline)) => Product::Growth(baseline),
+            ("graph", _) => Product::Graph,
+            ("steady", _) => {
+                let graphs = [since, between].map(|graph| Some(Arc::clone(&graph?.graph)));
+                Product::steady(graphs, calls, tally.map(NativeTally::lengths)).map_err(|e| to_napi(&e))?
+            }
             (other, _) => {
                 let kind = ErrorKind::InvalidArg {
                     name: "product",
-                    expected: "file, summary, census, audit, baseline, or growth with a baseline".into(),
+                    expected: "file, summary, census, audit, baseline, graph, or growth with a baseline"
+                        .into(),
                     found: other.into(),
                 };
                 return Err(to_napi(&kind.into()));
@@ -150,6 +163,7 @@ impl NativeCapture {
             product: Some(product),
             baseline: Slot::default(),
             look: Slot::default(),
+            graph: Slot::default(),
             pipe: None,
             complete: Arc::default(),
             settlers: None,
@@ -353,7 +367,12 @@ impl NativeCapture {
     }
 
     fn slots(&self) -> Slots {
-        Slots { baseline: Arc::clone(&self.baseline), look: Arc::clone(&self.look), at: UnixMillis::now() }
+        Slots {
+            baseline: Arc::clone(&self.baseline),
+            look: Arc::clone(&self.look),
+            graph: Arc::clone(&self.graph),
+            at: UnixMillis::now(),
+        }
     }
 
     /// The place of the file, if there is to be one. One that cannot be is an error, known before anybody is stopped for it, unless the

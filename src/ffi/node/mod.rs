@@ -15,8 +15,10 @@ mod heap_limit;
 mod inlet;
 mod job;
 mod monitor;
+mod notes;
 mod postmortem;
 mod report;
+mod tally;
 
 use napi::Status;
 

@@ -7,7 +7,7 @@ use napi_derive::napi;
 use super::{to_json, to_napi};
 use crate::analysis::{Culprit, FloorGrowth, Spans, ambiguity, confirmed};
 use crate::error::{Error, ErrorKind};
-use crate::report::{AtomicFile, LeakReport, render};
+use crate::report::{AtomicFile, LeakCheck, LeakReport, render, render_check};
 
 /// The `schemaVersion` of a LeakReport.
 #[napi]
@@ -17,6 +17,12 @@ pub const LEAK_REPORT_SCHEMA_VERSION: u32 = crate::report::SCHEMA_VERSION;
 #[napi(catch_unwind)]
 pub fn render_leak_report(json: String) -> napi::Result<String> {
     Ok(render(&parsed::<LeakReport>("report", "a LeakReport", &json)?))
+}
+
+/// The text of what a leak test found, given as JSON.
+#[napi(catch_unwind)]
+pub fn render_leak_check(json: String) -> napi::Result<String> {
+    Ok(render_check(&parsed::<LeakCheck>("check", "what a leak test found", &json)?))
 }
 
 /// Why culprits, as JSON, do not tell who is to blame for the floor's growth, as JSON; nothing where they do.

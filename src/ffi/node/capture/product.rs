@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::analysis::{self, Alive, Audit, Baseline, Growth, SnapshotSummary, SummaryOptions};
+use crate::analysis::{
+    self, Alive, Audit, Baseline, Growth, Lengths, Longer, SnapshotSummary, Steady, SummaryOptions,
+};
 use crate::capture::Captured;
 use crate::control::Control;
 use crate::error::{Error, ErrorKind, Result};
@@ -30,6 +32,38 @@ pub enum Product {
     Audit,
     Baseline,
     Growth(Arc<Baseline>),
+    /// The graph itself, to be compared with later ones.
+    Graph,
+    /// What has grown in proportion to the calls between two graphs, and between the second and this snapshot.
+    Steady {
+        graphs: [Slot<Graph>; 2],
+        calls: [u64; 2],
+        longer: Arc<[Longer]>,
+    },
+}
+
+impl Product {
+    /// A comparison with the graphs of two captures; `lengths` were measured beside each and beside the one to come.
+    pub fn steady(
+        graphs: [Option<Slot<Graph>>; 2],
+        calls: Option<Vec<f64>>,
+        lengths: Option<&Lengths>,
+    ) -> Result<Self> {
+        let refused = |name, expected: &str, found: String| {
+            Err(ErrorKind::InvalidArg { name, expected: expected.into(), found }.into())
+        };
+        let [Some(first), Some(middle)] = graphs else {
+            return refused("since", "two captures of graphs", "fewer".into());
+        };
+        match calls.as_deref() {
+            Some(&[a, b]) => {
+                let calls = [a as u64, b as u64];
+                let longer = lengths.map(|lengths| lengths.longer(calls)).unwrap_or_default();
+                Ok(Self::Steady { graphs: [first, middle], calls, longer: longer.into() })
+            }
+            other => refused("calls", "two numbers", format!("{other:?}")),
+        }
+    }
 }
 
 /// Where something waits to be used.
@@ -40,6 +74,7 @@ pub type Slot<T> = Arc<Mutex<Option<T>>>;
 pub struct Slots {
     pub baseline: Slot<Arc<Baseline>>,
     pub look: Slot<Look>,
+    pub graph: Slot<Graph>,
     pub at: UnixMillis,
 }
 
@@ -66,6 +101,8 @@ struct Outcome {
     audit: Option<Audit>,
     #[serde(skip_serializing_if = "Option::is_none")]
     growth: Option<Growth>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steady: Option<Steady>,
     /// Why the growth does not go by object ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     matched_by_reason: Option<&'static str>,
@@ -131,6 +168,15 @@ fn fill(
             put(&slots.look, look(slots.at, Alive::of(&graph), &growth.culprits));
             outcome.matched_by_reason = mismatch(growth.matched_by, origin);
             outcome.growth = Some(growth);
+        }
+        Product::Graph => put(&slots.graph, graph),
+        Product::Steady { graphs, calls, longer } => {
+            let taken =
+                graphs.each_ref().map(|slot| slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+            let [Some(first), Some(middle)] = taken else {
+                return Err(internal("a graph is compared before it was taken, or twice"));
+            };
+            outcome.steady = Some(analysis::steady([&first, &middle, &graph], *calls, longer, cancel)?);
         }
     }
     Ok(())

@@ -20,8 +20,13 @@ pub fn walked(walk: &v8::WalkFunctions, isolate: v8::Isolate, env: &Env) -> Resu
 
 /// The objects of this thread's heap by constructor.
 pub fn counted(walk: &v8::WalkFunctions, isolate: v8::Isolate, env: &Env) -> Result<Vec<(String, u64)>> {
+    Ok(measured(walk, isolate, env, false)?.objects)
+}
+
+/// The same with the entries of collections, each of them if `each` says so.
+pub fn measured(walk: &v8::WalkFunctions, isolate: v8::Isolate, env: &Env, each: bool) -> Result<v8::Walked> {
     let mut kept = References { env, all: Vec::new() };
-    v8::count_objects(walk, isolate, &mut kept).ok_or_else(|| internal("the walk over the heap failed"))
+    v8::count_objects(walk, isolate, &mut kept, each).ok_or_else(|| internal("the walk over the heap failed"))
 }
 
 /// Objects kept by references of Node-API, which are not on the heap. Node-API's values are V8's locals, and its functions are the same in all
@@ -81,5 +86,13 @@ impl Keeper for References<'_> {
             return String::from("(unknown)");
         }
         String::from_utf8_lossy(&text[..length.min(MOST)]).into_owned()
+    }
+
+    fn is_array(&mut self, object: Local) -> bool {
+        let mut is_array = false;
+        // SAFETY: `object` is a live local of this environment's isolate, on its thread, and the answer has a place to go to. The object's map
+        // is read and nothing allocated.
+        let status = unsafe { sys::napi_is_array(self.env.raw(), object.0.cast(), &raw mut is_array) };
+        status == sys::Status::napi_ok && is_array
     }
 }
