@@ -1172,6 +1172,74 @@ export interface Recording {
 
 /** Reads the recording of a process's life, of whatever is left of it. Throws `HEAPWARDEN_ERR_RECORDING` for what is none. */
 export function readRecording(path: string): Recording;
+/** How a function is tested for leaks. See docs/leak-tests.md. */
+export interface LeakCheckOptions {
+  /** Calls that are judged, all rounds together. Default 1000. */
+  iterations?: number;
+  /** Rounds that they are divided into, from 4 to 100. Default 4. */
+  rounds?: number;
+  /** Calls before the first round: what a program does once is then done. Default a tenth of `iterations`, and 10 at least. */
+  warmup?: number;
+  /** Before each round, the warm-up as well. */
+  setup?: () => unknown;
+  /** After each round, whatever became of it. */
+  teardown?: () => unknown;
+  /** How long timers and sockets that the calls have left may take to go away, after each round. Default 100. */
+  settleMs?: number;
+}
+
+/** What a function may leave behind at each call, and how that is tested. One of the two limits at least. */
+export interface LeakBudgetOptions extends LeakCheckOptions {
+  bytesPerIteration?: number;
+  objectsPerIteration?: number;
+}
+
+/** A cause of growth that is proportional to calls. Its `countDelta`, `sizeDelta` and `retainedSizeDelta` are those of `rounds`. */
+export interface LeakCheckCulprit extends Culprit {
+  /** Objects that stay for each call; 0 where only sizes grow, of a text for one. */
+  countPerIteration: number;
+  /** Bytes that stay for each call, with all that the objects keep alive. */
+  bytesPerIteration: number;
+  /** What it did in each of the two rounds that were looked at in snapshots. */
+  rounds: { calls: number; count: number; bytes: number }[];
+}
+
+/** What a leak test found. */
+export interface LeakCheck {
+  /** Whether anything grew in proportion to the calls, in every round. */
+  leaked: boolean;
+  /** What did, the one that keeps most first. */
+  culprits: LeakCheckCulprit[];
+  /**
+   * Calls that were judged. More than were asked for where growth was seen only in the last rounds and was looked into in two more, or where a
+   * round would have had fewer than 25 calls.
+   */
+  iterations: number;
+  /** Bytes that stay for each call, of all culprits; 0 where nothing leaks. */
+  growthBytesPerIteration: number;
+  /** Objects that stay for each call, likewise. */
+  growthObjectsPerIteration: number;
+  /** Constructors with more objects after every round; only where no culprits could be looked for, see `reason`. */
+  constructors: { constructorName: string; counts: number[] }[];
+  /** What was needed to tell: counts of objects and bytes, or snapshots. */
+  rung: 'counts' | 'snapshots';
+  /** Why no culprits could be looked for; null where they could. */
+  reason: string | null;
+  /** What the calls took, and what all of it took. */
+  callsMs: number;
+  durationMs: number;
+  /** All that for a terminal, 100 columns wide at most. */
+  message: string;
+}
+
+/**
+ * Calls `fn` in rounds, collects garbage in between, and tells what grows in proportion to the calls: an object for each call, one in ten, or
+ * bytes. What grows once does not count: a cache that fills, a singleton, compiled code. `fn` gets the number of the call; what it returns is
+ * awaited.
+ *
+ * Stops this thread for counts of its objects and, where these are suspicious, for three snapshots. Rejects with what `fn` throws.
+ */
+export function inspectLeaks(fn: (call: number) => unknown, options?: LeakCheckOptions): Promise<LeakCheck>;
 
 /** Every error of this package. */
 export class HeapwardenError extends Error {

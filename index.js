@@ -8,6 +8,7 @@ const {
 } = require('./lib/snapshot');
 const { startAllocationProfile } = require('./lib/allocation-sites');
 const { readRecording } = require('./lib/recording');
+const { inspectLeaks } = require('./lib/testing/inspect');
 
 module.exports.MemoryMonitor = MemoryMonitor;
 module.exports.ListenerAuditor = ListenerAuditor;
@@ -22,3 +23,4 @@ module.exports.retainingPaths = retainingPaths;
 module.exports.diffSnapshots = diffSnapshots;
 module.exports.startAllocationProfile = startAllocationProfile;
 module.exports.readRecording = readRecording;
+module.exports.inspectLeaks = inspectLeaks;

@@ -102,6 +102,47 @@ function allocationOptions(options = {}, prefix = '') {
   };
 }
 
+/** How a function is tested for leaks, checked. */
+function leakCheckOptions(options = {}) {
+  plainObject('options', options);
+  const { iterations = 1000, rounds = 4, settleMs = 100 } = options;
+  whole('rounds', rounds, 4, 100);
+  whole('iterations', iterations, rounds, 1e7);
+  return {
+    iterations, rounds,
+    warmup: whole('warmup', options.warmup ?? Math.max(10, Math.ceil(iterations / 10)), 0, 1e7),
+    settleMs: whole('settleMs', settleMs, 0, 60_000),
+    setup: callback('setup', options.setup),
+    teardown: callback('teardown', options.teardown),
+  };
+}
+
+/** What a leak may come to in each call, and how it is tested, checked. */
+function leakBudgetOptions(options) {
+  plainObject('options', options);
+  const { bytesPerIteration, objectsPerIteration, ...check } = options;
+  const limits = { bytesPerIteration, objectsPerIteration };
+  for (const [name, value] of Object.entries(limits)) {
+    if (value !== undefined && !(typeof value === 'number' && value > 0)) throw invalidArg(name, 'a number above 0', value);
+  }
+  if (bytesPerIteration === undefined && objectsPerIteration === undefined) {
+    throw invalidArg('options', 'bytesPerIteration, objectsPerIteration or both', options);
+  }
+  return { limits, check };
+}
+
+/** How what files of tests leave behind is reported, checked. */
+function perFileOptions(options = {}) {
+  plainObject('perFile', options);
+  const { report = 'error', heapMB = 50 } = options;
+  return { report: oneOf('perFile.report', report, ['error', 'warn']), heapMB: whole('perFile.heapMB', heapMB, 1, 1e6) };
+}
+
+function callback(name, value) {
+  if (value !== undefined && typeof value !== 'function') throw invalidArg(name, 'a function', value);
+  return value;
+}
+
 /** A path, checked. */
 function filePath(name, value) {
   if (typeof value !== 'string' || value === '' || value.includes('\0')) throw invalidArg(name, 'a path', value);
@@ -326,5 +367,5 @@ function logger(value) {
 
 module.exports = {
   monitorOptions, auditorOptions, exportOptions, snapshotOptions, analysisOptions, summaryOptions, diffOptions, pathOptions,
-  allocationOptions, filePath, snapshotSource, environmentOptions, triggerOptions,
+  allocationOptions, leakCheckOptions, leakBudgetOptions, perFileOptions, filePath, snapshotSource, environmentOptions, triggerOptions,
 };

@@ -24,8 +24,9 @@ const { withPositions } = require('./positions');
  * Takes one snapshot of this thread's heap and gives what native code made of it, how (`mode`), and why not otherwise (`reason`); with what
  * it cost: `pauseMs`, `durationMs` and, of a clone, `cpuMs` and `peakBytes`, as far as they are known.
  *
- * `product` is `file`, `summary`, `census`, `audit`, `baseline`, or `growth` since the capture `since`. In a clone of the process if `mode` and
- * memory allow, which stops this thread for the fork alone; or inline, which stops it until V8 is through. Aborted, it rejects with the
+ * `product` is `file`, `summary`, `census`, `audit`, `baseline`, or `growth` since the capture `since`; inline only, `graph`, or what is
+ * `steady` since the graphs of `since` and `between`, with `calls` between each two and a `tally` that has measured beside each. In a clone of
+ * the process if `mode` and memory allow, which stops this thread for the fork alone; or inline, which stops it until V8 is through. Aborted, it rejects with the
  * signal's reason and leaves no file. With a `file` there must be space for it; with a `budget` (`{ maxFiles, maxBytes }`) the oldest of
  * our own snapshots beside it make way, and `evicted` has their paths.
  */
@@ -60,9 +61,9 @@ function shortageOf(way) {
   };
 }
 
-function newCapture({ file, compress, product, since, budget }) {
+function newCapture({ file, compress, product, since, between, calls, tally, budget }) {
   return translated(() => {
-    const made = new native.NativeCapture(file, product, since, compress || undefined);
+    const made = new native.NativeCapture(file, product, since, compress || undefined, between, calls, tally);
     if (budget) made.keepWithin(budget.maxFiles, budget.maxBytes);
     made.checkSpace(v8.getHeapStatistics().used_heap_size);
     return made;
