@@ -3,13 +3,14 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import {
-  HeapwardenError, ListenerAuditor, MemoryMonitor, auditListeners, captureSummary, diffSnapshots, readRecording, startAllocationProfile, summarizeSnapshot, writeSnapshot,
+  HeapwardenError, ListenerAuditor, MemoryMonitor, auditListeners, captureSummary, diffSnapshots, inspectLeaks, readRecording, startAllocationProfile, summarizeSnapshot, writeSnapshot,
   type FunctionCount, type HandleSummary, type ListenerAudit, type ListenerAuditorOptions, type ListenerCount, type ListenerGrowth,
   type WaiterSummary, type AnalysisOptions, type AnalysisProgress, type ConfirmedBy, type ConstructorDelta, type ConstructorSummary, type Culprit, type KnownLeak, type LadderRung, type LeakConfirmation, type LeakDecision, type LeakReport, type Logger, type MonitorEvents,
   type MonitorOptions, type Pattern, type Recording, type RetainerStep, type Sample, type SnapshotDiff, type SnapshotOptions,
   type SnapshotSource, type SnapshotSummary, type SourceLocation, type ThresholdCrossing, type Verdict, type VerdictEvidence,
   type WrittenSnapshot,
 } from 'heapwarden';
+import { assertLeaksLessThan, assertNoLeak } from 'heapwarden/testing';
 import 'heapwarden/register';
 
 const logger: Logger = { warn(details, message) { console.warn(message, details); } };
@@ -168,3 +169,15 @@ for (const event of recorded.events) {
 new MemoryMonitor({ blackBox: { bytes: 1 << 20, files: 3 } }).recordingPath?.length;
 // @ts-expect-error: not a number
 new MemoryMonitor({ blackBox: 5 });
+async function leakTests(): Promise<void> {
+  const { leaked, culprits, growthBytesPerIteration, message, rung, reason } = await inspectLeaks(
+    async (call: number) => call, { iterations: 500, rounds: 5, warmup: 0, settleMs: 50, setup() {}, teardown: async () => {} });
+  const perCall: number | undefined = culprits[0]?.countPerIteration;
+  const pattern: Pattern | undefined = culprits[0]?.pattern;
+  const known: [boolean, number, string, 'counts' | 'snapshots', string | null] = [leaked, growthBytesPerIteration, message, rung, reason];
+  await assertNoLeak(() => [perCall, pattern, known], { iterations: 100 });
+  await assertLeaksLessThan(() => {}, { bytesPerIteration: 200, objectsPerIteration: 1 });
+  // @ts-expect-error: a budget is required
+  await assertLeaksLessThan(() => {});
+}
+void leakTests;
