@@ -58,6 +58,17 @@ module.exports = [
     rules: { 'n/no-missing-require': 'off', 'n/no-missing-import': 'off' },
   },
   {
+    // Projects of their own, installed by their lock files.
+    files: ['examples/jest-express/**', 'examples/vitest-fastify/**', 'examples/node-test/**'],
+    languageOptions: { globals: { expect: 'readonly', test: 'readonly', describe: 'readonly', beforeAll: 'readonly', afterAll: 'readonly' } },
+    rules: { 'n/no-missing-require': 'off', 'n/no-missing-import': 'off', 'n/no-extraneous-require': 'off', 'n/no-extraneous-import': 'off' },
+  },
+  {
+    files: ['examples/vitest-fastify/**/*.js'],
+    languageOptions: { sourceType: 'module' },
+    rules: { strict: 'off' },
+  },
+  {
     // The leaky programs leak on purpose: what they bind and never read is the point.
     files: ['__test__/fixtures/**'],
     rules: { 'no-unused-vars': 'off' },

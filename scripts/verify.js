@@ -10,6 +10,7 @@
 const path = require('node:path');
 const { ROOT, StepError, capture, run, say, seconds } = require('./steps');
 const { cargoCounts, cargoFailures, settle } = require('./counts');
+const { examples } = require('./examples');
 const { matrix } = require('./matrix');
 const { packed } = require('./pack');
 const { modules, native, rust } = require('./setup');
@@ -140,6 +141,7 @@ const STEPS = [
     isAlone: true,
     run: matrix,
   },
+  { name: 'examples', what: 'leak tests under Jest, Vitest and node:test, in projects of their own', needs: ['native'], run: examples },
   { name: 'pack', what: 'the packed tarball in a scratch app, on every supported Node', needs: ['native'], run: packed },
 ];
 

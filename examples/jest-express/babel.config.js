@@ -1,0 +1,3 @@
+'use strict';
+
+module.exports = { presets: ['@babel/preset-typescript'], plugins: ['@babel/plugin-transform-modules-commonjs'] };
