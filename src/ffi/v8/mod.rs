@@ -24,6 +24,6 @@ pub use limit::never_at_the_limit;
 pub use line_ends::make_line_ends_known;
 pub use near_limit::{AtLimit, NearLimit, Next, Reply};
 pub use sampling::{start_sampling, stop_sampling};
-pub use snapshot::{ChunkSink, take_snapshot};
+pub use snapshot::{ChunkSink, number_objects, take_snapshot};
 pub use symbols::{Bridge, Isolate, SamplingFunctions, SnapshotFunctions, WalkFunctions, bridge};
 pub use walk::{Collection, Keeper, Local, Walked, count_objects};

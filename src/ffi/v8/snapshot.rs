@@ -118,3 +118,30 @@ pub fn take_snapshot(functions: &SnapshotFunctions, isolate: Isolate, sink: &mut
     }
     !stream.refused
 }
+
+/// Takes no text: what is wanted is the numbering.
+struct Nothing;
+
+impl ChunkSink for Nothing {
+    fn chunk(&mut self, _text: &[u8]) -> bool {
+        false
+    }
+}
+
+/// Numbers every object of `isolate` as a snapshot would, and gives the highest number there is: what is made later has a higher one. Nothing
+/// where this runtime cannot.
+///
+/// V8 collects garbage first and then passes over the heap once: some 3 ms per megabyte, a twentieth of a snapshot. V8 keeps 24 bytes.
+pub fn number_objects(functions: &SnapshotFunctions, isolate: Isolate) -> Option<u32> {
+    let number = functions.number?;
+    let vtable = (&raw const VTABLE.complete_destructor).cast::<c_void>();
+    let mut stream = Stream { vtable, sink: &mut Nothing, refused: false };
+    let mut since_us = 0i64;
+    // SAFETY: `isolate` is alive and this is its thread (an `Isolate` is not `Send`). `stream` starts with a vtable pointer whose slots have the
+    // order and the types of `v8::OutputStream`'s; it and the time outlive the call. None of its functions unwinds. V8 ends at the first chunk
+    // of figures, which `write_heap_stats_chunk` refuses.
+    let last = unsafe {
+        number((functions.profiler)(isolate.0.as_ptr()), (&raw mut stream).cast(), &raw mut since_us)
+    };
+    Some(last)
+}

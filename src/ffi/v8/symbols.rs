@@ -69,6 +69,8 @@ pub struct SnapshotFunctions {
     pub(super) take: Take,
     pub(super) serialize: unsafe extern "C" fn(*const RawHeapSnapshot, *mut c_void, c_int),
     pub(super) delete: unsafe extern "C" fn(*const RawHeapSnapshot),
+    /// `HeapProfiler::GetHeapStats`; nothing where it is not exported.
+    pub(super) number: Option<unsafe extern "C" fn(*mut RawHeapProfiler, *mut c_void, *mut i64) -> u32>,
 }
 
 /// Functions for a walk over the heap; apart for the same reason (Node 18 has none).
@@ -320,7 +322,14 @@ fn load_snapshots() -> Result<SnapshotFunctions, &'static str> {
         take: with_options().or_else(|_| with_arguments())?,
         serialize: symbol!("_ZNK2v812HeapSnapshot9SerializeEPNS_12OutputStreamENS0_19SerializationFormatE"),
         delete: symbol!("_ZN2v812HeapSnapshot6DeleteEv"),
+        number: load_number().ok(),
     })
+}
+
+#[cfg(all(unix, target_pointer_width = "64"))]
+fn load_number()
+-> Result<unsafe extern "C" fn(*mut RawHeapProfiler, *mut c_void, *mut i64) -> u32, &'static str> {
+    Ok(symbol!("_ZN2v812HeapProfiler12GetHeapStatsEPNS_12OutputStreamEPl"))
 }
 
 #[cfg(not(all(unix, target_pointer_width = "64")))]
