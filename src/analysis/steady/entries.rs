@@ -70,7 +70,7 @@ pub(super) fn filled(births: &Births<'_>, longer: &[Longer], calls: [u64; 2]) ->
 
 fn one(births: &Births<'_>, node: Node, longer: &Longer, calls: [u64; 2]) -> Option<Filled> {
     let graph = births.graph;
-    let is_same = births.heaps.iter().all(|heap| {
+    let is_same = births.heaps().all(|heap| {
         heap.get(longer.id).is_some_and(|then| class_name(heap.graph, then) == class_name(graph, node))
     });
     if graph.kind(node) != NodeKind::Object || !is_same {

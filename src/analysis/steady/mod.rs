@@ -6,10 +6,12 @@
 //!                  new objects of round 1, of round 2, by V8's ids
 //! ```
 //!
-//! In the last snapshot every object tells by its id in which round it was made. What has survived of both rounds, many times and by the same
-//! cause, is held against three questions: as many in the one as in the other, for as many calls? Are there more of its class after each round,
-//! or did they only take the place of others? And are there more of them *in the same place*? A cache that is full makes new entries in every
-//! round and grows in none.
+//! In the last snapshot every object tells by its id in which round it was made: numbers rise, so that for the middle the highest one is enough.
+//! A snapshot there costs as much as the others; it is needed where nothing but bytes grow, to see what the slots of old objects held.
+//!
+//! What has survived of both rounds, many times and by the same cause, is held against three questions: as many in the one as in the other, for
+//! as many calls? Are there more of its class after each round, or did they only take the place of others? And are there more of them *in the
+//! same place*? A cache that is full makes new entries in every round and grows in none.
 
 mod entries;
 mod pace;
@@ -76,22 +78,33 @@ pub struct RoundGrowth {
     pub bytes: u64,
 }
 
-/// What grew in proportion to `calls`, those between each two of three snapshots of one process. `longer` are the collections that have more
-/// entries after each, as far as that is known.
+/// What stands between the two rounds.
+#[derive(Debug, Clone, Copy)]
+pub enum Middle<'g> {
+    /// A snapshot.
+    Snapshot(&'g Graph),
+    /// The highest number that an object had. Texts and stores that are replaced by larger ones are not seen then, and objects outside of V8's
+    /// heap, which are numbered when a snapshot shows them, count as made in the second round.
+    Mark(u32),
+}
+
+/// What grew in proportion to `calls`, those between two snapshots of one process, before and after the middle. `longer` are the collections
+/// that have more entries after each round, as far as that is known.
 ///
 /// # Errors
 ///
 /// `OutOfMemory`, `Cancelled`.
 pub fn steady(
-    graphs: [&Graph; 3],
+    first: &Graph,
+    middle: Middle<'_>,
+    last: &Graph,
     calls: [u64; 2],
     longer: &[Longer],
     cancel: &AtomicBool,
 ) -> Result<Steady> {
-    let [first, middle, last] = graphs;
-    let heaps = [Heap::of(first), Heap::of(middle)];
+    let births = Births { first: Heap::of(first), middle: Between::of(middle), graph: last };
     check(cancel)?;
-    if !heaps.iter().all(|heap| is_numbered_alike(heap, last)) {
+    if !births.heaps().all(|heap| is_numbered_alike(heap, last)) {
         let reason =
             "V8 has numbered the objects anew in between, as it does when an inspector session is closed";
         return Ok(Steady { reason: Some(reason), culprits: Vec::new() });
@@ -100,16 +113,18 @@ pub fn steady(
     let then = Classes::of(first)?;
     let before = named(&then, &then.totals(first));
     let added = filled(false, last.node_count())?;
-    let births = Births { heaps: &heaps, graph: last };
     let added = last.nodes().fold(added, |mut added, node| {
         added[node as usize] = births.round(node).is_some();
         added
     });
     check(cancel)?;
     let trees = Trees::of(last, cancel)?;
-    let sums = Sums::of(graphs)?;
+    let sums = Sums::of(first, middle, last)?;
     let numbers = filled_up(&births, longer, calls);
-    let mut texts = growers(&heaps[0], &heaps[1], last, calls);
+    let mut texts = match &births.middle {
+        Between::Heap(middle) => growers(&births.first, middle, last, calls),
+        Between::Mark(_) => Vec::new(),
+    };
     texts.retain(|text| numbers.iter().all(|number| number.store != text.node));
     let also = |ground: Ground<'_>, found: &[Finding]| {
         let is_known = |node: Node| found.iter().any(|finding| finding.unit.nodes.contains(&node));
@@ -140,7 +155,8 @@ pub fn steady(
             }
         }
         let counts = births.counts(&finding.unit.nodes);
-        let rounds = proportional(finding, counts, sums.growth(class_name(last, finding.sample)), calls)?;
+        let rounds =
+            proportional(finding, counts, sums.growth(class_name(last, finding.sample), counts), calls)?;
         Some((rounds, rounds.iter().map(|round| round.count).sum()))
     };
     let before = Before { added, totals: &before };
@@ -182,21 +198,49 @@ fn proportional(
     Some([0, 1].map(|round| RoundGrowth { calls: calls[round], count: count(round), bytes: bytes(round) }))
 }
 
+/// What is known of the middle.
+enum Between<'a> {
+    Heap(Heap<'a>),
+    Mark(u32),
+}
+
+impl<'a> Between<'a> {
+    fn of(middle: Middle<'a>) -> Self {
+        match middle {
+            Middle::Snapshot(graph) => Self::Heap(Heap::of(graph)),
+            Middle::Mark(last) => Self::Mark(last),
+        }
+    }
+}
+
 /// In which round an object was made.
 struct Births<'a> {
-    heaps: &'a [Heap<'a>; 2],
+    first: Heap<'a>,
+    middle: Between<'a>,
     graph: &'a Graph,
 }
 
-impl Births<'_> {
+impl<'a> Births<'a> {
+    /// The snapshots before the last.
+    fn heaps(&self) -> impl Iterator<Item = &Heap<'a>> {
+        let middle = match &self.middle {
+            Between::Heap(heap) => Some(heap),
+            Between::Mark(_) => None,
+        };
+        std::iter::once(&self.first).chain(middle)
+    }
+
     /// The round, counted from 0; nothing for what was there before.
     fn round(&self, node: Node) -> Option<usize> {
         let id = self.graph.id(node);
-        match (self.heaps[0].get(id), self.heaps[1].get(id)) {
-            (Some(_), _) => None,
-            (None, Some(_)) => Some(0),
-            (None, None) => Some(1),
+        if self.first.get(id).is_some() {
+            return None;
         }
+        let was_there = match &self.middle {
+            Between::Heap(heap) => heap.get(id).is_some(),
+            Between::Mark(last) => id <= *last,
+        };
+        Some(usize::from(!was_there))
     }
 
     fn counts(&self, nodes: &[Node]) -> [u64; 2] {
@@ -206,26 +250,39 @@ impl Births<'_> {
     }
 }
 
-/// How many there are of each class in each of three snapshots.
-struct Sums<'g>([HashMap<&'g str, Total>; 3]);
+/// How many there are of each class in each of the snapshots, the middle one if there is one.
+struct Sums<'g> {
+    first: HashMap<&'g str, Total>,
+    middle: Option<HashMap<&'g str, Total>>,
+    last: HashMap<&'g str, Total>,
+}
 
 impl<'g> Sums<'g> {
-    fn of(graphs: [&'g Graph; 3]) -> Result<Self> {
-        let mut sums = [HashMap::new(), HashMap::new(), HashMap::new()];
-        for (sum, graph) in sums.iter_mut().zip(graphs) {
+    fn of(first: &'g Graph, middle: Middle<'g>, last: &'g Graph) -> Result<Self> {
+        let totals = |graph: &'g Graph| -> Result<_> {
             let classes = Classes::of(graph)?;
-            *sum = named(&classes, &classes.totals(graph));
-        }
-        Ok(Self(sums))
+            Ok(named(&classes, &classes.totals(graph)))
+        };
+        let middle = match middle {
+            Middle::Snapshot(graph) => Some(totals(graph)?),
+            Middle::Mark(_) => None,
+        };
+        Ok(Self { first: totals(first)?, middle, last: totals(last)? })
     }
 
-    /// By how many `class` has grown in each round; all forms of text are one class.
-    fn growth(&self, class: &str) -> [i64; 2] {
-        let count = |at: usize| -> i64 {
+    /// By how many `class` has grown in each round, in which `born` were made that are still there; all forms of text are one class. Without a
+    /// snapshot in the middle the growth of both is divided as they were.
+    fn growth(&self, class: &str, born: [u64; 2]) -> [i64; 2] {
+        let count = |sums: &HashMap<&str, Total>| -> i64 {
             let same = |&(&name, _): &(&&str, &Total)| name == class || (is_text(name) && is_text(class));
-            self.0[at].iter().filter(same).map(|(_, total)| signed(total.count)).sum()
+            sums.iter().filter(same).map(|(_, total)| signed(total.count)).sum()
         };
-        [0, 1].map(|round| count(round + 1) - count(round))
+        let (first, last) = (count(&self.first), count(&self.last));
+        if let Some(middle) = self.middle.as_ref().map(count) {
+            return [middle - first, last - middle];
+        }
+        let all = i128::from((born[0] + born[1]).max(1));
+        born.map(|born| (i128::from(last - first) * i128::from(born) / all) as i64)
     }
 }
 

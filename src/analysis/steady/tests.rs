@@ -69,9 +69,22 @@ fn told(warm: impl FnOnce(&mut Program), mut round: impl FnMut(&mut Program, usi
     let middle = program.s.graph();
     round(&mut program, 1);
     let last = program.s.graph();
-    let told = steady([&first, &middle, &last], [CALLS; 2], &[], &GO).unwrap();
+    let told = judged([&first, &middle, &last], &[]);
     assert_eq!(told.reason, None);
     told.culprits
+}
+
+/// What three snapshots tell; the first, the last and the highest number of the middle one have to tell the same of objects.
+fn judged([first, middle, last]: [&Graph; 3], longer: &[Longer]) -> Steady {
+    let judged = |middle| steady(first, middle, last, [CALLS; 2], longer, &GO).unwrap();
+    let whole = judged(Middle::Snapshot(middle));
+    let highest = middle.nodes().map(|node| middle.id(node)).max().unwrap();
+    let counts = |told: &Steady| -> Vec<_> {
+        let objects = told.culprits.iter().filter(|leak| leak.count_per_iteration > 0.0);
+        objects.map(|leak| (leak.culprit.constructor_name.clone(), leak.rounds)).collect()
+    };
+    assert_eq!(counts(&judged(Middle::Mark(highest))), counts(&whole));
+    whole
 }
 
 #[test]
@@ -84,7 +97,7 @@ fn one_object_a_call_is_told_with_its_count_and_its_place() {
         }
         program.s.graph()
     });
-    let told = steady([&graphs[0], &graphs[1], &graphs[2]], [CALLS; 2], &[], &GO).unwrap().culprits;
+    let told = judged(graphs.each_ref(), &[]).culprits;
     let [leak] = &told[..] else { panic!("{told:#?}") };
     assert_eq!((&*leak.culprit.constructor_name, leak.culprit.pattern), ("Session", Pattern::Collection));
     assert_eq!((leak.count_per_iteration, leak.bytes_per_iteration), (1.0, 40.0));
@@ -104,7 +117,7 @@ fn one_in_ten_calls_is_told_and_one_in_a_hundred_is_not() {
             }
             program.s.graph()
         });
-        steady([&graphs[0], &graphs[1], &graphs[2]], [CALLS; 2], &[], &GO).unwrap().culprits.len()
+        judged(graphs.each_ref(), &[]).culprits.len()
     };
     assert_eq!([leaks(10), leaks(1)], [1, 0]);
 }
@@ -142,7 +155,7 @@ fn a_full_cache_makes_entries_in_every_round_and_grows_in_none() {
         }
         program.s.graph()
     });
-    let told = steady([&graphs[0], &graphs[1], &graphs[2]], [CALLS; 2], &[], &GO).unwrap();
+    let told = judged(graphs.each_ref(), &[]);
     assert_eq!((told.reason, told.culprits), (None, vec![]));
 }
 
@@ -170,7 +183,7 @@ fn a_text_that_gets_longer_is_told_by_its_bytes() {
 fn without_ids_nothing_is_said_by_objects() {
     let program = Program::new();
     let graphs = [program.s.graph(), program.s.moved(3).graph(), program.s.graph()];
-    let told = steady([&graphs[0], &graphs[1], &graphs[2]], [CALLS; 2], &[], &GO).unwrap();
+    let told = judged(graphs.each_ref(), &[]);
     assert!(told.reason.is_some() && told.culprits.is_empty());
 }
 
@@ -183,7 +196,7 @@ fn entries_that_are_no_objects_are_told_by_how_many_a_collection_has() {
     let middle = program.s.graph();
     let last = program.s.graph();
     let longer = [Longer { id: last.id(map as Node), counts: [24, 124, 224] }];
-    let told = steady([&first, &middle, &last], [CALLS; 2], &longer, &GO).unwrap().culprits;
+    let told = judged([&first, &middle, &last], &longer).culprits;
     let [leak] = &told[..] else { panic!("{told:#?}") };
     assert_eq!((&*leak.culprit.constructor_name, leak.culprit.pattern), ("(entry)", Pattern::Collection));
     assert_eq!((leak.count_per_iteration, leak.culprit.count_delta), (1.0, 200));
@@ -203,7 +216,7 @@ fn entries_that_are_objects_are_told_as_these() {
         }
         program.s.graph()
     });
-    let told = steady([&graphs[0], &graphs[1], &graphs[2]], [CALLS; 2], &longer, &GO).unwrap().culprits;
+    let told = judged(graphs.each_ref(), &longer).culprits;
     let names: Vec<_> = told.iter().map(|leak| &*leak.culprit.constructor_name).collect();
     assert_eq!(names, ["Session"]);
 }
@@ -224,7 +237,7 @@ fn keys_that_are_longer_than_what_they_lead_to_are_not_told_instead_of_it() {
         }
         program.s.graph()
     });
-    let told = steady([&graphs[0], &graphs[1], &graphs[2]], [CALLS; 2], &[], &GO).unwrap().culprits;
+    let told = judged(graphs.each_ref(), &[]).culprits;
     let [leak] = &told[..] else { panic!("{told:#?}") };
     assert_eq!(&*leak.culprit.constructor_name, "Order");
     assert_eq!((leak.count_per_iteration, leak.bytes_per_iteration), (1.0, 104.0));

@@ -32,9 +32,9 @@ use crate::verdict::Look;
 #[cfg(target_os = "linux")]
 pub(super) use cloned::times_seen;
 pub(super) use product::internal;
-use product::{Product, Slot, Slots, analyse};
-pub use storage::{free, is_alive};
+use product::{Between, Product, Slot, Slots, analyse};
 use storage::{Shelf, named};
+pub use storage::{free, is_alive};
 use walk::walked;
 pub(super) use walk::{counted, measured, walk_functions};
 
@@ -123,7 +123,7 @@ pub struct CloneAttempt {
 impl NativeCapture {
     /// A capture into the file at `path`, if any. `product` is `file`, `summary`, `census`, `audit`, `baseline`, `graph`, or one of those that
     /// need earlier captures: `growth` that of the baseline, `steady` those of two graphs, `since` and `between`, which it uses up, the `calls`
-    /// between each two, and the `tally` that has measured collections beside each, if there is one. `compression` of the file is `gzip`, `zstd` or nothing.
+    /// between each two, and the `tally` that has measured collections beside each, if there is one; a mark of the tally's may stand for `between`. `compression` of the file is `gzip`, `zstd` or nothing.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         path: Option<String>,
@@ -143,8 +143,11 @@ impl NativeCapture {
             ("growth", Some(baseline)) => Product::Growth(baseline),
             ("graph", _) => Product::Graph,
             ("steady", _) => {
-                let graphs = [since, between].map(|graph| Some(Arc::clone(&graph?.graph)));
-                Product::steady(graphs, calls, tally.map(NativeTally::lengths)).map_err(|e| to_napi(&e))?
+                let graph = |of: Option<&NativeCapture>| Some(Arc::clone(&of?.graph));
+                let mark = || tally.and_then(NativeTally::marked).map(Between::Mark);
+                let middle = graph(between).map(Between::Snapshot).or_else(mark);
+                Product::steady(graph(since), middle, calls, tally.map(NativeTally::lengths))
+                    .map_err(|e| to_napi(&e))?
             }
             (other, _) => {
                 let kind = ErrorKind::InvalidArg {

@@ -8,7 +8,7 @@ use napi_derive::napi;
 use super::capture::{internal, measured, walk_functions};
 use super::{to_json, to_napi};
 use crate::analysis::{Lengths, Tally};
-use crate::ffi::v8::Collection;
+use crate::ffi::v8::{self, Collection};
 
 /// Objects by constructor after each round of a leak test.
 #[napi]
@@ -16,6 +16,7 @@ use crate::ffi::v8::Collection;
 pub struct NativeTally {
     tally: Tally,
     lengths: Lengths,
+    mark: Option<u32>,
 }
 
 #[napi]
@@ -49,6 +50,15 @@ impl NativeTally {
         Ok(Some(started.elapsed().as_secs_f64() * 1e3))
     }
 
+    /// Numbers all objects, so that in a later snapshot those that are there by now are told from those to come; `false` where this runtime
+    /// cannot. V8 collects garbage first.
+    #[napi(catch_unwind)]
+    pub fn mark(&mut self) -> bool {
+        let functions = v8::bridge().ok().and_then(|b| Some((b.snapshots.as_ref()?, b.current_isolate()?)));
+        self.mark = functions.and_then(|(functions, isolate)| v8::number_objects(functions, isolate));
+        self.mark.is_some()
+    }
+
     /// JSON: the constructors whose number grew in proportion to `calls`, those between each two of the last counts.
     #[napi(catch_unwind)]
     pub fn steady(&self, calls: Vec<f64>) -> napi::Result<String> {
@@ -61,6 +71,11 @@ impl NativeTally {
 }
 
 impl NativeTally {
+    /// The highest number that an object had at the mark, if there was one.
+    pub(super) fn marked(&self) -> Option<u32> {
+        self.mark
+    }
+
     /// What was measured.
     pub(super) fn lengths(&self) -> &Lengths {
         &self.lengths

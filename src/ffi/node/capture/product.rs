@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::analysis::{
-    self, Alive, Audit, Baseline, Growth, Lengths, Longer, SnapshotSummary, Steady, SummaryOptions,
+    self, Alive, Audit, Baseline, Growth, Lengths, Longer, Middle, SnapshotSummary, Steady, SummaryOptions,
 };
 use crate::capture::Captured;
 use crate::control::Control;
@@ -34,32 +34,41 @@ pub enum Product {
     Growth(Arc<Baseline>),
     /// The graph itself, to be compared with later ones.
     Graph,
-    /// What has grown in proportion to the calls between two graphs, and between the second and this snapshot.
+    /// What has grown in proportion to the calls between a graph and something in the middle, and between that and this snapshot.
     Steady {
-        graphs: [Slot<Graph>; 2],
+        first: Slot<Graph>,
+        middle: Between,
         calls: [u64; 2],
         longer: Arc<[Longer]>,
     },
 }
 
+/// What tells two rounds apart: a snapshot between them, or the highest number that an object had.
+#[derive(Clone)]
+pub enum Between {
+    Snapshot(Slot<Graph>),
+    Mark(u32),
+}
+
 impl Product {
-    /// A comparison with the graphs of two captures; `lengths` were measured beside each and beside the one to come.
+    /// A comparison with the graph of a capture; `lengths` were measured beside it, in the middle, and beside the one to come.
     pub fn steady(
-        graphs: [Option<Slot<Graph>>; 2],
+        first: Option<Slot<Graph>>,
+        middle: Option<Between>,
         calls: Option<Vec<f64>>,
         lengths: Option<&Lengths>,
     ) -> Result<Self> {
         let refused = |name, expected: &str, found: String| {
             Err(ErrorKind::InvalidArg { name, expected: expected.into(), found }.into())
         };
-        let [Some(first), Some(middle)] = graphs else {
-            return refused("since", "two captures of graphs", "fewer".into());
+        let (Some(first), Some(middle)) = (first, middle) else {
+            return refused("since", "the capture of a graph, and another or a mark", "fewer".into());
         };
         match calls.as_deref() {
             Some(&[a, b]) => {
                 let calls = [a as u64, b as u64];
                 let longer = lengths.map(|lengths| lengths.longer(calls)).unwrap_or_default();
-                Ok(Self::Steady { graphs: [first, middle], calls, longer: longer.into() })
+                Ok(Self::Steady { first, middle, calls, longer: longer.into() })
             }
             other => refused("calls", "two numbers", format!("{other:?}")),
         }
@@ -170,13 +179,22 @@ fn fill(
             outcome.growth = Some(growth);
         }
         Product::Graph => put(&slots.graph, graph),
-        Product::Steady { graphs, calls, longer } => {
-            let taken =
-                graphs.each_ref().map(|slot| slot.lock().unwrap_or_else(PoisonError::into_inner).take());
-            let [Some(first), Some(middle)] = taken else {
-                return Err(internal("a graph is compared before it was taken, or twice"));
+        Product::Steady { first, middle, calls, longer } => {
+            let taken = |slot: &Slot<Graph>| {
+                let graph = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+                graph.ok_or_else(|| internal("a graph is compared before it was taken, or twice"))
             };
-            outcome.steady = Some(analysis::steady([&first, &middle, &graph], *calls, longer, cancel)?);
+            let first = taken(first)?;
+            let between = match middle {
+                Between::Snapshot(slot) => Some(taken(slot)?),
+                Between::Mark(_) => None,
+            };
+            let middle = match (&between, middle) {
+                (None, Between::Mark(last)) => Middle::Mark(*last),
+                (Some(graph), _) => Middle::Snapshot(graph),
+                (None, Between::Snapshot(_)) => return Err(internal("there is no middle")),
+            };
+            outcome.steady = Some(analysis::steady(&first, middle, &graph, *calls, longer, cancel)?);
         }
     }
     Ok(())
