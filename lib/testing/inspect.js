@@ -164,6 +164,12 @@ class Check {
     return this.#isCounted ? JSON.parse(translated(() => this.#tally.steady(this.#rounds))) : [];
   }
 
+  /** By how many the constructor has grown that has grown most, or the entries of a kind of collection. */
+  #grownBy(isEntries) {
+    const of = this.#grown().filter(({ constructorName }) => constructorName.startsWith(ENTRIES) === isEntries);
+    return Math.max(0, ...of.map(({ counts }) => counts.at(-1) - counts[0]));
+  }
+
   /**
    * Whether the bytes in use, of code apart, rose in all rounds: texts, and numbers under the names of properties. Outside of the heap the first
    * round may be without: small buffers are parts of one that Node has in store.
@@ -176,13 +182,13 @@ class Check {
 
   /** What has grown by as much in both of two rounds, each between two snapshots; where these cannot be taken, why. */
   async #deep(sizes) {
-    const grown = this.#grown().map(({ constructorName, counts }) => ({ isEntry: constructorName.startsWith(ENTRIES), by: counts.at(-1) - counts[0] }));
-    const objects = Math.max(0, ...grown.filter(({ isEntry }) => !isEntry).map(({ by }) => by));
-    const hasEntries = !this.#isCounted || grown.some(({ isEntry, by }) => isEntry && by > objects * ENTRIES_AN_OBJECT);
     const calls = sizes.map((size) => Math.max(size, LEAST_DEEP_CALLS));
+    const objects = this.#grownBy(false);
+    const hasEntries = !this.#isCounted || this.#grownBy(true) > objects * ENTRIES_AN_OBJECT;
     const found = await this.#looked(calls, { isMarked: objects > 0, hasEntries });
-    const isSeen = objects === 0 || found.reason !== null || found.culprits.length > 0;
-    return isSeen || !this.#isRising() ? found : this.#looked(calls, { isMarked: false, hasEntries });
+    if (objects === 0 || found.reason !== null || found.culprits.length > 0) return found;
+    // What has grown is not among what is counted by its constructor.
+    return this.#looked(calls, { isMarked: false, hasEntries });
   }
 
   async #looked(calls, { isMarked, hasEntries }) {
@@ -194,8 +200,8 @@ class Check {
       if (error.code !== 'HEAPWARDEN_ERR_NO_ROOM' || !this.#isCounted) throw error;
       return { culprits: [], reason: error.message };
     }
-    // Lengths are told by the numbers that the first snapshot gives.
-    const tally = this.#tally && new native.NativeTally();
+    // Lengths are told by the numbers that the first snapshot gives, growth at the mark by the last count, just before it.
+    const tally = this.#tally;
     const measure = () => translated(() => (hasEntries ? tally?.measure() : undefined));
     measure();
     await this.#round(calls[0]);

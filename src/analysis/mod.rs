@@ -53,7 +53,7 @@ pub use histogram::{Histogram, HistogramBuilder, HistogramRow};
 pub use node_diff::{Newer, NodeDiff, Older, OlderBuilder};
 pub use path::PathStep;
 pub use retaining::{Chosen, RetainingPath, retaining_paths};
-pub use steady::{Lengths, Longer, Middle, RoundGrowth, Steady, SteadyCulprit, Tallied, Tally, steady};
+pub use steady::{Lengths, Longer, Mark, Middle, RoundGrowth, Steady, SteadyCulprit, Tallied, Tally, steady};
 pub use summary::{ConstructorSummary, ObjectSummary, SnapshotSummary, SummaryOptions, View, summarize};
 pub use suspects::{Accumulated, Suspect};
 

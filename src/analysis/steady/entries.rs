@@ -24,8 +24,11 @@ pub struct Longer {
 }
 
 impl Lengths {
-    /// Adds what was measured beside the next snapshot.
+    /// Adds what was measured beside the next snapshot; a fourth is the first of three others.
     pub fn push(&mut self, lengths: Vec<(u32, u32)>) {
+        if self.0.len() == 3 {
+            self.0.clear();
+        }
         self.0.push(lengths.into_iter().collect());
     }
 

@@ -41,6 +41,9 @@ const LEAST: Least = Least { bytes: 1, large: 64 * 1024, store: u64::MAX };
 /// What entries are called that are no objects of their own: numbers, `true`, what was there before.
 const ENTRY: &str = "(entry)";
 
+/// Constructors of what is one class in a snapshot, the first of them.
+const FUNCTIONS: [&str; 4] = ["Function", "AsyncFunction", "GeneratorFunction", "AsyncGeneratorFunction"];
+
 /// What has grown in proportion.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -83,9 +86,17 @@ pub struct RoundGrowth {
 pub enum Middle<'g> {
     /// A snapshot.
     Snapshot(&'g Graph),
-    /// The highest number that an object had. Texts and stores that are replaced by larger ones are not seen then, and objects outside of V8's
-    /// heap, which are numbered when a snapshot shows them, count as made in the second round.
-    Mark(u32),
+    /// What was known of it without one. Texts and stores that are replaced by larger ones are not seen then, nor what is no object of JavaScript's.
+    Mark(&'g Mark),
+}
+
+/// What stands for a snapshot: numbers rise, and objects can be counted.
+#[derive(Debug, Clone, Default)]
+pub struct Mark {
+    /// The highest number that an object had.
+    pub last: u32,
+    /// By how many each constructor had grown since the first snapshot.
+    pub growth: HashMap<String, i64>,
 }
 
 /// What grew in proportion to `calls`, those between two snapshots of one process, before and after the middle. `longer` are the collections
@@ -155,8 +166,7 @@ pub fn steady(
             }
         }
         let counts = births.counts(&finding.unit.nodes);
-        let rounds =
-            proportional(finding, counts, sums.growth(class_name(last, finding.sample), counts), calls)?;
+        let rounds = proportional(finding, counts, sums.growth(class_name(last, finding.sample))?, calls)?;
         Some((rounds, rounds.iter().map(|round| round.count).sum()))
     };
     let before = Before { added, totals: &before };
@@ -186,7 +196,10 @@ fn proportional(
     grown: [i64; 2],
     calls: [u64; 2],
 ) -> Option<[RoundGrowth; 2]> {
-    let count = |round: usize| born[round].min(u64::try_from(grown[round]).unwrap_or(0));
+    let count = |round: usize| {
+        let more = u64::try_from(grown[round]).unwrap_or(0);
+        if is_about(more, born[round]) { born[round] } else { more.min(born[round]) }
+    };
     let stayed = [0, 1].map(|round| Grown { calls: calls[round], by: count(round) as f64 });
     let all = (born[0] + born[1]).max(1);
     let each = finding.retained as f64 / finding.count.max(1) as f64;
@@ -198,17 +211,23 @@ fn proportional(
     Some([0, 1].map(|round| RoundGrowth { calls: calls[round], count: count(round), bytes: bytes(round) }))
 }
 
+/// Whether `more` falls short of `born` by so few only as go for other reasons: what a test itself holds for the length of a look.
+fn is_about(more: u64, born: u64) -> bool {
+    const FEW: u64 = 3;
+    more > born / 2 && more.saturating_add(FEW + born / 10) >= born
+}
+
 /// What is known of the middle.
 enum Between<'a> {
     Heap(Heap<'a>),
-    Mark(u32),
+    Mark(&'a Mark),
 }
 
 impl<'a> Between<'a> {
     fn of(middle: Middle<'a>) -> Self {
         match middle {
             Middle::Snapshot(graph) => Self::Heap(Heap::of(graph)),
-            Middle::Mark(last) => Self::Mark(last),
+            Middle::Mark(mark) => Self::Mark(mark),
         }
     }
 }
@@ -238,7 +257,7 @@ impl<'a> Births<'a> {
         }
         let was_there = match &self.middle {
             Between::Heap(heap) => heap.get(id).is_some(),
-            Between::Mark(last) => id <= *last,
+            Between::Mark(mark) => id <= mark.last,
         };
         Some(usize::from(!was_there))
     }
@@ -250,11 +269,16 @@ impl<'a> Births<'a> {
     }
 }
 
-/// How many there are of each class in each of the snapshots, the middle one if there is one.
+/// How many there are of each class in both snapshots, and in the middle.
 struct Sums<'g> {
     first: HashMap<&'g str, Total>,
-    middle: Option<HashMap<&'g str, Total>>,
+    middle: Counts<'g>,
     last: HashMap<&'g str, Total>,
+}
+
+enum Counts<'g> {
+    Snapshot(HashMap<&'g str, Total>),
+    Mark(&'g Mark),
 }
 
 impl<'g> Sums<'g> {
@@ -264,25 +288,34 @@ impl<'g> Sums<'g> {
             Ok(named(&classes, &classes.totals(graph)))
         };
         let middle = match middle {
-            Middle::Snapshot(graph) => Some(totals(graph)?),
-            Middle::Mark(_) => None,
+            Middle::Snapshot(graph) => Counts::Snapshot(totals(graph)?),
+            Middle::Mark(mark) => Counts::Mark(mark),
         };
         Ok(Self { first: totals(first)?, middle, last: totals(last)? })
     }
 
-    /// By how many `class` has grown in each round, in which `born` were made that are still there; all forms of text are one class. Without a
-    /// snapshot in the middle the growth of both is divided as they were.
-    fn growth(&self, class: &str, born: [u64; 2]) -> [i64; 2] {
+    /// By how many `class` has grown in each round; all forms of text are one class. Nothing where that is not known.
+    fn growth(&self, class: &str) -> Option<[i64; 2]> {
         let count = |sums: &HashMap<&str, Total>| -> i64 {
             let same = |&(&name, _): &(&&str, &Total)| name == class || (is_text(name) && is_text(class));
             sums.iter().filter(same).map(|(_, total)| signed(total.count)).sum()
         };
-        let (first, last) = (count(&self.first), count(&self.last));
-        if let Some(middle) = self.middle.as_ref().map(count) {
-            return [middle - first, last - middle];
+        let all = count(&self.last) - count(&self.first);
+        let at_middle = match &self.middle {
+            Counts::Snapshot(sums) => count(sums) - count(&self.first),
+            Counts::Mark(mark) => mark.growth_of(class)?,
+        };
+        Some([at_middle, all - at_middle])
+    }
+}
+
+impl Mark {
+    /// By how many `class` had grown; nothing for what is not counted by its constructor.
+    fn growth_of(&self, class: &str) -> Option<i64> {
+        if class != FUNCTIONS[0] {
+            return self.growth.get(class).copied();
         }
-        let all = i128::from((born[0] + born[1]).max(1));
-        born.map(|born| (i128::from(last - first) * i128::from(born) / all) as i64)
+        Some(FUNCTIONS.iter().filter_map(|&name| self.growth.get(name)).sum())
     }
 }
 

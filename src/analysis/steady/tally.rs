@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::pace::{Grown, is_steady_count};
+use crate::analysis::diff::signed;
 
 /// The rounds that are looked at are never fewer.
 const LEAST_ROUNDS: usize = 2;
@@ -41,6 +42,20 @@ impl Tally {
             row[place] += count;
         }
         self.counts.push(row);
+    }
+
+    /// By how many each constructor has grown since the last count.
+    pub fn since(&self, counts: Vec<(String, u64)>) -> HashMap<String, i64> {
+        let last = self.counts.last();
+        let then = self.places.iter().map(|(name, &place)| {
+            let count = last.and_then(|row| row.get(place)).copied().unwrap_or(0);
+            (name.to_string(), signed(count).saturating_neg())
+        });
+        let mut growth: HashMap<String, i64> = then.collect();
+        for (name, count) in counts {
+            *growth.entry(name).or_default() += signed(count);
+        }
+        growth
     }
 
     /// How many counts there are.
@@ -110,5 +125,7 @@ mod tests {
         let tally = pushed(&[&[], &[("A", 4), ("B", 1), ("A", 6)], &[("B", 1), ("A", 20)]]);
         assert_eq!(tally.steady(&[10, 10])[0].counts, [0, 10, 20]);
         assert_eq!(tally.len(), 3);
+        let growth = tally.since(vec![("A".into(), 20), ("A".into(), 5), ("C".into(), 2)]);
+        assert_eq!(growth, HashMap::from([("A".into(), 5), ("B".into(), -1), ("C".into(), 2)]));
     }
 }

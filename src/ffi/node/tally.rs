@@ -1,5 +1,6 @@
 //! The counts of a leak test: kept here, so that they are no part of the heap that is counted.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use napi::bindgen_prelude::Env;
@@ -7,7 +8,7 @@ use napi_derive::napi;
 
 use super::capture::{internal, measured, walk_functions};
 use super::{to_json, to_napi};
-use crate::analysis::{Lengths, Tally};
+use crate::analysis::{Lengths, Mark, Tally};
 use crate::ffi::v8::{self, Collection};
 
 /// Objects by constructor after each round of a leak test.
@@ -16,7 +17,7 @@ use crate::ffi::v8::{self, Collection};
 pub struct NativeTally {
     tally: Tally,
     lengths: Lengths,
-    mark: Option<u32>,
+    mark: Option<Arc<Mark>>,
 }
 
 #[napi]
@@ -50,13 +51,16 @@ impl NativeTally {
         Ok(Some(started.elapsed().as_secs_f64() * 1e3))
     }
 
-    /// Numbers all objects, so that in a later snapshot those that are there by now are told from those to come; `false` where this runtime
-    /// cannot. V8 collects garbage first.
+    /// Numbers all objects, so that in a later snapshot those that are there by now are told from those to come, and counts them: by how many
+    /// there are more since the last count. `false` where this runtime cannot. V8 collects garbage first.
     #[napi(catch_unwind)]
-    pub fn mark(&mut self) -> bool {
-        let functions = v8::bridge().ok().and_then(|b| Some((b.snapshots.as_ref()?, b.current_isolate()?)));
-        self.mark = functions.and_then(|(functions, isolate)| v8::number_objects(functions, isolate));
-        self.mark.is_some()
+    pub fn mark(&mut self, env: &Env) -> napi::Result<bool> {
+        let snapshots = v8::bridge().ok().and_then(|bridge| bridge.snapshots.as_ref());
+        let Some((snapshots, (walk, isolate))) = snapshots.zip(walk_functions()) else { return Ok(false) };
+        let Some(last) = v8::number_objects(snapshots, isolate) else { return Ok(false) };
+        let counts = measured(walk, isolate, env, false).map_err(|e| to_napi(&e))?.objects;
+        self.mark = Some(Arc::new(Mark { last, growth: self.tally.since(counts) }));
+        Ok(true)
     }
 
     /// JSON: the constructors whose number grew in proportion to `calls`, those between each two of the last counts.
@@ -71,9 +75,9 @@ impl NativeTally {
 }
 
 impl NativeTally {
-    /// The highest number that an object had at the mark, if there was one.
-    pub(super) fn marked(&self) -> Option<u32> {
-        self.mark
+    /// What was known at the mark, if there was one.
+    pub(super) fn marked(&self) -> Option<Arc<Mark>> {
+        self.mark.clone()
     }
 
     /// What was measured.

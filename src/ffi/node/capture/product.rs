@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::analysis::{
-    self, Alive, Audit, Baseline, Growth, Lengths, Longer, Middle, SnapshotSummary, Steady, SummaryOptions,
+    self, Alive, Audit, Baseline, Growth, Lengths, Longer, Mark, Middle, SnapshotSummary, Steady,
+    SummaryOptions,
 };
 use crate::capture::Captured;
 use crate::control::Control;
@@ -43,11 +44,11 @@ pub enum Product {
     },
 }
 
-/// What tells two rounds apart: a snapshot between them, or the highest number that an object had.
+/// What tells two rounds apart.
 #[derive(Clone)]
 pub enum Between {
     Snapshot(Slot<Graph>),
-    Mark(u32),
+    Mark(Arc<Mark>),
 }
 
 impl Product {
@@ -190,7 +191,7 @@ fn fill(
                 Between::Mark(_) => None,
             };
             let middle = match (&between, middle) {
-                (None, Between::Mark(last)) => Middle::Mark(*last),
+                (None, Between::Mark(mark)) => Middle::Mark(mark),
                 (Some(graph), _) => Middle::Snapshot(graph),
                 (None, Between::Snapshot(_)) => return Err(internal("there is no middle")),
             };
