@@ -36,7 +36,7 @@ async function examples() {
   for (const name of names()) {
     const cwd = path.join(FOLDER, name);
     try {
-      await run(`install ${name}`, 'npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd, quiet: true, timeoutMs: 300_000 });
+      await run(`install ${name}`, 'npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd, quiet: true, timeoutMs: 300_000 });
       await run(`test ${name}`, 'npm', ['test', '--silent'], { cwd, timeoutMs: 300_000 });
       const { leftovers: hasLeftovers } = JSON.parse(fs.readFileSync(path.join(cwd, 'package.json'), 'utf8')).scripts;
       if (hasLeftovers) await leftovers(cwd);
