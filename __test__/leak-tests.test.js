@@ -92,6 +92,11 @@ test('options are checked', async () => {
   await refused(fn, { rounds: 3 }, 'rounds: expected a whole number from 4 to 100, found 3');
   await refused(fn, { setup: 'x' }, /^setup: expected a function/);
   await refused(fn, [], /^options: expected an object/);
+  await refused(fn, { iteration: 1000 }, 'options: expected iterations, rounds, warmup, settleMs, setup, teardown, found "iteration"');
+  await refused(fn, { bytesPerIteration: 1000 }, /^options: expected iterations, .* found "bytesPerIteration"$/);
+  await assert.rejects(assertLeaksLessThan(fn, { bytesPerCall: 9 }), /expected bytesPerIteration, objectsPerIteration, .* found "bytesPerCall"/);
+  await assert.rejects(assertNoLeak(Promise.reject(new Error('its own'))), /expected a function, found a promise; .*Write `expect\(\(\) => work\(\)\)`/);
+  await assert.rejects(assertNoLeak(), /what is expected not to leak: expected a function, found undefined/);
   await assert.rejects(assertLeaksLessThan(fn, {}), /bytesPerIteration, objectsPerIteration or both/);
   await assert.rejects(assertLeaksLessThan(fn, { bytesPerIteration: 0 }), /bytesPerIteration: expected a number above 0/);
 });
@@ -101,7 +106,7 @@ test('assertions fail with the message, and a budget is what it says', async () 
   const leaky = (call) => { kept.push({ call }); };
   await assert.rejects(assertNoLeak(leaky, FEW), { name: 'AssertionError', message: /but it does\.\n\nLEAK: each call leaves 1 Object[^]*Array `kept`/ });
   await assertNoLeak(() => {}, FEW);
-  await assert.rejects(assertLeaksLessThan(leaky, { ...FEW, objectsPerIteration: 0.5 }), /less than 0.5 objects a call, but it leaks 1 objects/);
+  await assert.rejects(assertLeaksLessThan(leaky, { ...FEW, objectsPerIteration: 0.5 }), /less than 0.5 objects a call, but it leaks 1 object\./);
   await assertLeaksLessThan(leaky, { ...FEW, objectsPerIteration: 2, bytesPerIteration: 4096 });
   assert.strictEqual((await matchers.toLeak(leaky, FEW)).pass, true);
   assert.match((await matchers.toLeak(() => {}, FEW)).message(), /^Expected the function to leak, but it does not\.\n\nno leak/);

@@ -102,9 +102,12 @@ function allocationOptions(options = {}, prefix = '') {
   };
 }
 
+const LEAK_CHECK = ['iterations', 'rounds', 'warmup', 'settleMs', 'setup', 'teardown'];
+const LEAK_BUDGET = ['bytesPerIteration', 'objectsPerIteration', ...LEAK_CHECK];
+
 /** How a function is tested for leaks, checked. */
 function leakCheckOptions(options = {}) {
-  plainObject('options', options);
+  onlyKnown('options', options, LEAK_CHECK);
   const { iterations = 1000, rounds = 4, settleMs = 100 } = options;
   whole('rounds', rounds, 4, 100);
   whole('iterations', iterations, rounds, 1e7);
@@ -119,7 +122,7 @@ function leakCheckOptions(options = {}) {
 
 /** What a leak may come to in each call, and how it is tested, checked. */
 function leakBudgetOptions(options) {
-  plainObject('options', options);
+  onlyKnown('options', options, LEAK_BUDGET);
   const { bytesPerIteration, objectsPerIteration, ...check } = options;
   const limits = { bytesPerIteration, objectsPerIteration };
   for (const [name, value] of Object.entries(limits)) {
@@ -133,9 +136,16 @@ function leakBudgetOptions(options) {
 
 /** How what files of tests leave behind is reported, checked. */
 function perFileOptions(options = {}) {
-  plainObject('perFile', options);
+  onlyKnown('perFile', options, ['report', 'heapMB']);
   const { report = 'error', heapMB = 50 } = options;
   return { report: oneOf('perFile.report', report, ['error', 'warn']), heapMB: whole('perFile.heapMB', heapMB, 1, 1e6) };
+}
+
+/** In a test a misspelt option would pass for a stricter test than it is. */
+function onlyKnown(name, options, names) {
+  plainObject(name, options);
+  const stranger = Object.keys(options).find((key) => !names.includes(key));
+  if (stranger !== undefined) throw invalidArg(name, names.join(', '), stranger);
 }
 
 function callback(name, value) {
