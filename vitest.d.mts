@@ -8,12 +8,15 @@ export declare const matchers: {
   toLeakLessThan(fn: (call: number) => unknown, options: LeakBudgetOptions): Promise<{ pass: boolean; message(): string }>;
 };
 
-declare module 'vitest' {
-  // The names of the type parameters are Vitest's: declarations that merge have to agree in them.
-  interface Assertion<T = any> {
-    /** Fails if what the function leaves behind grows with the number of its calls: `await expect(fn).not.toLeak()`. */
-    toLeak(options?: LeakCheckOptions): Promise<void>;
-    /** Passes while the function leaves less behind than that. */
-    toLeakLessThan(options: LeakBudgetOptions): Promise<void>;
+declare global {
+  // Vitest's `Assertion` has all that Chai's has. It is not declared anew itself: its type parameters differ from one major version to the next.
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace Chai {
+    interface Assertion {
+      /** Fails if what the function leaves behind grows with the number of its calls: `await expect(fn).not.toLeak()`. */
+      toLeak(options?: LeakCheckOptions): Promise<void>;
+      /** Passes while the function leaves less behind than that. */
+      toLeakLessThan(options: LeakBudgetOptions): Promise<void>;
+    }
   }
 }
