@@ -4,6 +4,8 @@
 // of JavaScript, TypeScript and whatever comes next alike, and what is not understood costs a place, not a report.
 
 const { performance } = require('node:perf_hooks');
+// As they are before a test fakes them: a report waits for these.
+const { setImmediate } = require('node:timers');
 const jsTokens = require('js-tokens');
 
 /** How long the program's thread is kept at a time. */
