@@ -3,7 +3,10 @@
 // Leak tests: the judgement on a few functions (all of them: npm run leak-tests), the rounds, the assertions. As of bridge off, by snapshots alone.
 
 const assert = require('node:assert');
+const os = require('node:os');
+const path = require('node:path');
 const test = require('node:test');
+const vm = require('node:vm');
 const { inspectLeaks } = require('..');
 const { assertLeaksLessThan, assertNoLeak } = require('../lib/testing/assert');
 const { matchers } = require('../lib/testing/matchers');
@@ -110,6 +113,32 @@ test('assertions fail with the message, and a budget is what it says', async () 
   await assertLeaksLessThan(leaky, { ...FEW, objectsPerIteration: 2, bytesPerIteration: 4096 });
   assert.strictEqual((await matchers.toLeak(leaky, FEW)).pass, true);
   assert.match((await matchers.toLeak(() => {}, FEW)).message(), /^Expected the function to leak, but it does not\.\n\nno leak/);
+});
+
+test('lines are those of the source of code that was compiled in memory', async () => {
+  // As a test runner does it: the code goes by the name of the source, and has its map inside. Each line is ten lines further down there.
+  const map = { version: 3, sources: ['kept.ts'], names: [], mappings: 'AAUA;AACA;AACA' };
+  const code = ['const kept = [];', 'class Kept { constructor() { this.at = []; } }', '() => { kept.push(new Kept()); }'].join('\n');
+  const url = `data:application/json;base64,${Buffer.from(JSON.stringify(map)).toString('base64')}`;
+  const filename = path.join(os.tmpdir(), 'compiled in memory', 'kept.ts');
+  const fn = vm.runInThisContext(`${code}\n//# sourceMappingURL=${url}`, { filename });
+  const { culprits: [first], message } = await inspectLeaks(fn, FEW);
+  assert.deepStrictEqual([first.constructorName, first.location.file, first.location.line], ['Kept', filename, 12], message);
+  assert.strictEqual(first.location.generated.line, 2);
+});
+
+test('a leak is named although the clock and all timers are faked', async () => {
+  const { code, stdout, stderr } = await evaluate(`
+    const { inspectLeaks } = require('.');
+    const { take } = require('./__test__/runners/suite/orders');
+    for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask']) globalThis[name] = () => ({ unref() { return this; } });
+    Date.now = () => 0;
+    performance.now = () => 0;
+    inspectLeaks(take, { iterations: 60 }).then(({ culprits: [first] }) => {
+      console.log(first.constructorName, require('path').basename(first.declared?.file ?? first.location.file));
+    });
+  `);
+  assert.deepStrictEqual([code, stdout], [0, 'Order orders.js\n'], stderr);
 });
 
 test('two checks at a time do not see each other', async () => {

@@ -3,6 +3,8 @@
 // Positions as the user has them: through source maps, and with the npm package that a file belongs to.
 
 const fs = require('node:fs');
+// As they are before a test fakes them.
+const { clearTimeout, setTimeout } = require('node:timers');
 const { Packages } = require('./packages');
 const { originalPlaces } = require('./source-map');
 
@@ -20,14 +22,17 @@ const MOST_DEPTH = 12;
  *
  * A place is any object with `file`, `line` and `column`. One that a source map leads elsewhere keeps what V8 said as `generated`. Nothing
  * is kept from one report to the next. Never rejects; what is not found within the limits stays as it was.
+ *
+ * `mapsInside`, given names of files, may tell by name of the source maps (`data:` URLs) that their code came with: see loaded-maps.js.
  */
-async function withPositions(report, packages = new Packages()) {
+async function withPositions(report, packages = new Packages(), mapsInside = () => new Map()) {
   const work = byFile(report);
+  const inside = work.length > 0 ? mapsInside(work.map(({ file }) => file)) : new Map();
   const budget = { bytes: MOST_BYTES };
   let isOver = false;
   const found = [];
   const one = async () => {
-    for (let next = work.shift(); next && !isOver; next = work.shift()) found.push(await look(next, packages, budget));
+    for (let next = work.shift(); next && !isOver; next = work.shift()) found.push(await look(next, packages, budget, inside.get(next.file)));
   };
   await within(Promise.all(Array.from({ length: AT_A_TIME }, one)), MOST_MS);
   isOver = true;
@@ -75,9 +80,9 @@ function isNodes(file) {
   return file === '' || /^(node:|internal\/|evalmachine\.)/.test(file);
 }
 
-async function look({ file, places }, packages, budget) {
+async function look({ file, places }, packages, budget, inside) {
   const owner = await packages.of(file);
-  let originals = await originalPlaces(file, places, budget);
+  let originals = await originalPlaces(file, places, budget, inside);
   // Packages come with maps to sources that they come without: nobody could open those.
   if (owner && originals) originals = await onlyExisting(originals);
   return { places, owner, originals };

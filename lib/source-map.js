@@ -27,11 +27,12 @@ const MOST_NAME_LENGTH = 4096;
  * Where `places` (`{ line, column }`, from 1) of `file` are in its sources: an array of `{ file, line, column }`, or undefined where the
  * map says nothing; undefined where there is no map that can be used. Never throws, never goes to the network.
  *
- * `budget.bytes` is what may still be read, and is lowered by what was.
+ * `budget.bytes` is what may still be read, and is lowered by what was. `inside` is the `data:` URL that the code itself names as its map, where
+ * that is not in the file.
  */
-async function originalPlaces(file, places, budget) {
+async function originalPlaces(file, places, budget, inside) {
   try {
-    const { map, base } = nodesOwn(file) ?? await besideOrInside(file, budget) ?? {};
+    const { map, base } = named(file, inside, budget) ?? nodesOwn(file) ?? await besideOrInside(file, budget) ?? {};
     if (map === undefined) return undefined;
     if (map.sections !== undefined) return inSections(map, base, places);
     return inLines(map, base, places);
@@ -46,6 +47,12 @@ function nodesOwn(file) {
   if (!path.isAbsolute(file) || typeof nodeModule.findSourceMap !== 'function') return undefined;
   const map = nodeModule.findSourceMap(file)?.payload;
   return map && { map, base: pathToFileURL(file).href };
+}
+
+function named(file, url, budget) {
+  if (url === undefined || url.length > Math.min(MOST_BYTES, budget.bytes) || !path.isAbsolute(file) || !fits(url.length)) return undefined;
+  budget.bytes -= url.length;
+  return { map: parsed(inline(url)), base: pathToFileURL(file).href };
 }
 
 async function besideOrInside(file, budget) {

@@ -23,6 +23,7 @@ const { leakCheckOptions } = require('../options');
 const { Packages } = require('../packages');
 const { withPositions } = require('../positions');
 const { capture } = require('../snapshot');
+const { loadedMaps } = require('./loaded-maps');
 const { nextTurn, settle } = require('./settle');
 
 /** Rounds that are looked at in snapshots. */
@@ -217,7 +218,7 @@ class Check {
     const culprits = found ? found.culprits.filter((culprit) => !isOfRunner(culprit)).map(withoutUs) : [];
     const constructors = found?.reason ? this.#grown() : [];
     const packages = new Packages();
-    await withPositions({ culprits }, packages);
+    await withPositions({ culprits }, packages, loadedMaps);
     await withDeclarations(culprits);
     await withKnownLeaks(culprits, packages);
     const reason = found?.reason ?? null;
