@@ -357,7 +357,7 @@ impl SnapshotParser {
             (Section::Locations, Some(header)) => match header.location {
                 Some(layout) => {
                     self.locations = Some(LocationBuilder::new(header, layout));
-                    numbers
+                    State::Numbers(section, NumberScanner::signed())
                 }
                 None => State::Skip(Box::new(Skipper::new())),
             },

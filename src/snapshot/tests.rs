@@ -176,6 +176,26 @@ fn sections_in_any_order_after_the_header_and_keys_unknown() {
 }
 
 /// `change` applied to the small snapshot; the error at any split is the same.
+#[test]
+fn what_stands_before_the_first_column_is_at_the_first() {
+    // As V8 writes it from version 13 on, and before; and what no V8 writes.
+    for before in [json!(-6), json!(-1), json!(-0.0), json!(4_294_967_290u32), json!(-99_999_999_999i64)] {
+        let text = changed(|root| root["locations"][7] = before.clone()).replace("-0.0", "-0");
+        for piece in 1..=text.len().min(64) {
+            let place = parse(text.as_bytes(), piece).unwrap().location(2).unwrap();
+            assert_eq!((place.line, place.column), (4, 1), "{before} in pieces of {piece}");
+        }
+    }
+    // Where it makes no sense it is refused, by its place.
+    for (key, at) in [("locations", 0), ("nodes", 5), ("edges", 2)] {
+        let text = changed(|root| root[key][at] = json!(-7));
+        let (offset, places) = (error_of(&text).offset().unwrap(), offset_of(&text, key, at));
+        assert!((places..=places + 1).contains(&offset), "{key}: {offset}, not {places}");
+    }
+    let text = changed(|root| root["locations"][7] = json!(-7)).replace("-7", "-");
+    assert!(error_of(&text).to_string().contains("digits after \"-\" in \"locations\""));
+}
+
 fn error_of(text: &str) -> Error {
     let whole = parse(text.as_bytes(), usize::MAX).expect_err(text);
     for piece in [1, 7] {

@@ -37,8 +37,8 @@ impl LocationBuilder {
             };
             let place = Place {
                 script: narrow("location script_id", script_id)?,
-                line: narrow("location line", line)?,
-                column: narrow("location column", column)?,
+                line: in_file(narrow("location line", line)?),
+                column: in_file(narrow("location column", column)?),
             };
             places.add(node, place)?;
         }
@@ -49,4 +49,10 @@ impl LocationBuilder {
     pub fn finish(&self, batch: &Batch, offset: u64) -> Result<()> {
         whole_records("location", self.layout.stride, batch, offset)
     }
+}
+
+/// A program that compiles code with something of its own in front may tell V8 so by an offset below zero; what is in front is then before
+/// the first column. Up to Node 22 V8 writes these as numbers of 32 bits without a sign.
+fn in_file(number: u32) -> u32 {
+    if i32::try_from(number).is_ok() { number } else { 0 }
 }

@@ -62,6 +62,8 @@ enum State {
     First,
     /// After `,`: a number.
     Want,
+    /// After `-`: digits.
+    Minus,
     /// Inside a number.
     Digits,
     /// After a number: a comma or the end.
@@ -89,6 +91,10 @@ impl Text<'_> {
 pub(crate) struct NumberScanner {
     path: Path,
     state: State,
+    /// Whether numbers may be below zero.
+    signed: bool,
+    /// Whether the number begun is.
+    negative: bool,
     /// Of the number begun: what was read of it.
     value: u64,
     /// Its offset in the input.
@@ -105,7 +111,12 @@ impl NumberScanner {
 
     /// The same on a given path.
     pub fn with(path: Path) -> Self {
-        Self { path, state: State::First, value: 0, start: 0, patience: 1 }
+        Self { path, state: State::First, signed: false, negative: false, value: 0, start: 0, patience: 1 }
+    }
+
+    /// A scanner that takes numbers below zero as well. They are few, and stand in the batch as the `u32` with the same bits.
+    pub fn signed() -> Self {
+        Self { signed: true, ..Self::new() }
     }
 
     /// Appends numbers of `chunk`, whose first byte is at `base` in the input, to `batch`; returns how many bytes were used.
@@ -176,14 +187,20 @@ impl NumberScanner {
                 if batch.is_full() {
                     return Ok(Some(Stop::Full));
                 }
-                batch.push(self.value);
+                batch.push(self.finished());
                 self.state = State::After;
             }
             let Some(&byte) = text.chunk.get(text.at) else { return Ok(Some(Stop::Chunk)) };
             match (self.state, byte) {
-                (_, b' ' | b'\t' | b'\n' | b'\r') => text.spaces += 1,
-                (State::First | State::Want, b'0'..=b'9') => {
-                    if batch.len() >= enough && text.chunk.len() - text.at >= path::MIN_TEXT {
+                (State::First | State::Want | State::After, b' ' | b'\t' | b'\n' | b'\r') => text.spaces += 1,
+                (State::First | State::Want, b'-') if self.signed => {
+                    text.spaces += 1;
+                    self.state = State::Minus;
+                }
+                (State::First | State::Want | State::Minus, b'0'..=b'9') => {
+                    self.negative = self.state == State::Minus;
+                    if !self.negative && batch.len() >= enough && text.chunk.len() - text.at >= path::MIN_TEXT
+                    {
                         return Ok(None);
                     }
                     self.state = State::Digits;
@@ -215,9 +232,20 @@ impl NumberScanner {
         }
     }
 
+    /// The number whose digits were read.
+    fn finished(&mut self) -> u64 {
+        if std::mem::take(&mut self.negative) {
+            const LOWEST: u32 = 1 << 31;
+            u64::from(u32::try_from(self.value).unwrap_or(LOWEST).min(LOWEST).wrapping_neg())
+        } else {
+            self.value
+        }
+    }
+
     fn unexpected(&self, byte: u8, offset: u64, section: &'static str) -> Error {
         let expected = match self.state {
             State::First => format!("an unsigned integer or \"]\" in \"{section}\""),
+            State::Minus => format!("digits after \"-\" in \"{section}\""),
             State::Want => format!("an unsigned integer in \"{section}\""),
             State::Digits | State::After => format!("\",\" or \"]\" in \"{section}\""),
         };
