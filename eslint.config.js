@@ -14,6 +14,7 @@ module.exports = [
       'heapwarden-evidence/**',
       '__test__/golden/**',
       '__test__/diagnosis/build/**',
+      '__test__/runners/*/.cells/**',
     ],
   },
   js.configs.recommended,
@@ -64,7 +65,15 @@ module.exports = [
     rules: { 'n/no-missing-require': 'off', 'n/no-missing-import': 'off', 'n/no-extraneous-require': 'off', 'n/no-extraneous-import': 'off' },
   },
   {
-    files: ['examples/vitest-fastify/**/*.js'],
+    // Tests for runners that are installed beside them.
+    files: ['__test__/runners/suite/**'],
+    languageOptions: {
+      globals: Object.fromEntries(['expect', 'test', 'jest', 'beforeEach', 'afterEach', 'afterAll', 'document', 'window'].map((name) => [name, 'readonly'])),
+    },
+    rules: { 'n/no-missing-require': 'off', 'n/no-missing-import': 'off', 'n/no-extraneous-require': 'off', 'n/no-extraneous-import': 'off' },
+  },
+  {
+    files: ['examples/vitest-fastify/**/*.js', '__test__/runners/suite/vitest*.js'],
     languageOptions: { sourceType: 'module' },
     rules: { strict: 'off' },
   },

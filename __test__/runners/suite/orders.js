@@ -1,0 +1,23 @@
+'use strict';
+
+const underWay = new Map();
+let nextId = 0;
+
+class Order {
+  constructor(id) { // <-- leak
+    this.id = id;
+    this.lines = [];
+  }
+}
+
+/** Takes an order, and never ships it. */
+function take() {
+  underWay.set(++nextId, new Order(nextId));
+}
+
+function takeAndShip() {
+  take();
+  underWay.delete(nextId);
+}
+
+module.exports = { take, takeAndShip };
