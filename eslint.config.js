@@ -61,7 +61,7 @@ module.exports = [
   {
     // Projects of their own, installed by their lock files.
     files: ['examples/jest-express/**', 'examples/vitest-fastify/**', 'examples/node-test/**'],
-    languageOptions: { globals: { expect: 'readonly', test: 'readonly', describe: 'readonly', beforeAll: 'readonly', afterAll: 'readonly' } },
+    languageOptions: { globals: { expect: 'readonly', test: 'readonly', describe: 'readonly', jest: 'readonly', beforeEach: 'readonly', afterEach: 'readonly', beforeAll: 'readonly', afterAll: 'readonly' } },
     rules: { 'n/no-missing-require': 'off', 'n/no-missing-import': 'off', 'n/no-extraneous-require': 'off', 'n/no-extraneous-import': 'off' },
   },
   {

@@ -6,10 +6,13 @@ const assert = require('node:assert');
 const os = require('node:os');
 const path = require('node:path');
 const test = require('node:test');
+const { promisify } = require('node:util');
 const vm = require('node:vm');
 const { inspectLeaks } = require('..');
 const { assertLeaksLessThan, assertNoLeak } = require('../lib/testing/assert');
+const { watchTimers } = require('../lib/testing/file-timers');
 const { matchers } = require('../lib/testing/matchers');
+const { beforeCollections } = require('../lib/testing/settle');
 const { healthy } = require('./leak-tests/healthy');
 const { canCount, judgeHealth, judgeLeak } = require('./leak-tests/judge');
 const { leaks, others } = require('./leak-tests/leaks');
@@ -139,6 +142,29 @@ test('a leak is named although the clock and all timers are faked', async () => 
     });
   `);
   assert.deepStrictEqual([code, stdout], [0, 'Order orders.js\n'], stderr);
+});
+
+test('timers of a file: those that are left, by place, and nothing of those that are over', async () => {
+  const target = { setTimeout, setInterval, setImmediate };
+  const { left, sweep } = watchTimers(target);
+  assert.strictEqual(target.setTimeout[promisify.custom], setTimeout[promisify.custom]);
+  const [first, second] = [1, 2].map(() => target.setInterval(() => {}, 60_000));
+  target.setInterval(() => {}, 60_000).unref();
+  clearTimeout(target.setTimeout(() => {}, 60_000));
+  assert.strictEqual(await new Promise((resolve) => { target.setTimeout(resolve, 1, 'an argument'); }), 'an argument');
+  await new Promise((resolve) => { target.setImmediate(resolve); });
+  const places = [...left()];
+  assert.strictEqual(places.length, 1);
+  assert.match(places[0][0], /leak-tests\.test\.js:\d+$/);
+  assert.strictEqual(places[0][1], 2);
+  clearInterval(first);
+  assert.deepStrictEqual([...left().values()], [1]);
+  clearInterval(second);
+  assert.strictEqual(left().size, 0);
+
+  beforeCollections(sweep);
+  const { leaked, message } = await inspectLeaks(() => new Promise((resolve) => { target.setTimeout(resolve, 0); }), FEW);
+  assert.strictEqual(leaked, false, message);
 });
 
 test('two checks at a time do not see each other', async () => {

@@ -15,9 +15,8 @@ function names() {
 
 /** What `npm run leftovers` of the Jest example has to say of each file: what its guard of files finds. */
 const LEFTOVERS = [
-  /listener\.test\.js leaves 2 of the process's listeners for 'warning' behind/,
-  /timer\.test\.js leaves 1 listening server behind/,
-  /timer\.test\.js leaves 1 timer behind, of .*timer\.test\.js:\d+/,
+  /listener\.test\.js leaves behind: 2 listeners of the process for 'warning'\n/,
+  /timer\.test\.js leaves behind: 1 listening server; 1 timer, started at \S*timer\.test\.js:6\n/,
   /memory\.test\.js has left \d+ MB of heap behind/,
 ];
 

@@ -36,13 +36,13 @@ function judge(cell, folder, results) {
   const expected = [...test.matchAll(/^test\('/gm)].length * files;
   const wrong = results.length === expected ? [] : [`${expected} tests expected, ${results.length} found`];
   for (const { title, passed, message } of results) {
-    const leak = /^leaks: 1 (\w+), (written at|in) (\S+)$/.exec(title);
+    const leak = /^leaks: (?:1 )?(\w+), (written at|in) (\S+)$/.exec(title);
     if (!leak) {
       if (!passed) wrong.push(`\`${title}\` fails: ${withoutStack(message)}`);
       continue;
     }
     const [, constructorName, how, where] = leak;
-    const wants = [new RegExp(`LEAK: each call leaves .*\\b1 ${constructorName}\\b`), how === 'in' ? new RegExp(` in \\w+ \`${where}\` `) : written(folder, where, cell.keepsMaps)];
+    const wants = [new RegExp(`LEAK: each call leaves .*\\b${title.startsWith('leaks: 1 ') ? '1 ' : ''}${constructorName}\\b`), how === 'in' ? new RegExp(` in \\w+ \`${where}\` `) : written(folder, where, cell.keepsMaps)];
     if (passed) wrong.push(`\`${title}\` passes`);
     else for (const want of wants) if (!want.test(message)) wrong.push(`\`${title}\`: not told: ${want}, but ${withoutStack(message)}`);
   }

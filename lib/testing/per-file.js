@@ -3,12 +3,13 @@
 // What a file of tests leaves behind when all of its hooks have run: timers, sockets, listeners of the process; and, told by the next file of
 // the same process, memory.
 
+const path = require('node:path');
 const v8 = require('node:v8');
 const native = require('../load');
-const { auditListeners } = require('../listeners');
 const { perFileOptions } = require('../options');
 const { collect } = require('./collect');
-const { nap, settle } = require('./settle');
+const { watchTimers } = require('./file-timers');
+const { beforeCollections, nap, settle } = require('./settle');
 
 /** Where jest-circus keeps those who are told of its events: documented for environments, and the only way to come after all hooks. */
 const EVENT_HANDLERS = Symbol.for('EVENT_HANDLERS');
@@ -18,20 +19,23 @@ const LOOKS = 5;
 const LOOK_MS = 10;
 /** By this name the file before has left word of itself. */
 const NOTE = 'jest-per-file';
-const TIMERS_NOTE = 'jest-per-file-timers';
 const MB = 2 ** 20;
 
 /** Has what this file leaves behind reported once it is done. */
 function guardFile(given) {
   const options = perFileOptions(given);
-  const name = globalThis.expect?.getState?.().testPath ?? 'this file';
+  const { testPath } = globalThis.expect?.getState?.() ?? {};
+  const name = testPath ? path.relative(process.cwd(), testPath) : 'this file';
   const problems = fileBefore(name, options.heapMB);
+  const timers = watchTimers();
+  // What is over is not to be kept by us while a test counts objects.
+  beforeCollections(timers.sweep);
   let before;
   const handlers = globalThis[EVENT_HANDLERS];
   if (!Array.isArray(handlers)) {
     // Before Jest 29.4 and under jasmine: hooks of the file that were written later come later.
     before = census(process);
-    globalThis.afterAll(async () => tell(await problemsOf(before, [process]), options, (error) => { throw error; }));
+    globalThis.afterAll(async () => tell(inOne(name, await problemsOf(before, timers, [process])), options, (error) => { throw error; }));
     tell(problems, options, (error) => { throw error; });
     return;
   }
@@ -41,8 +45,8 @@ function guardFile(given) {
       processes = [...new Set([process, state.parentProcess ?? process])];
       before = await fewest(processes);
     } else if (event.name === 'run_finish' && before) {
-      const own = await problemsOf(before, processes);
-      tell([...own.map((problem) => `${name} ${problem}`), ...problems], options, (error) => state.unhandledErrors.push(error));
+      const own = await problemsOf(before, timers, processes);
+      tell([...inOne(name, own), ...problems], options, (error) => state.unhandledErrors.push(error));
     }
   };
   handlers.push(onEvent);
@@ -71,34 +75,25 @@ async function fewest(processes) {
   return least;
 }
 
+/** All that a file leaves behind, in one message; in one line, as Jest takes what comes after the first for a stack. */
+function inOne(name, left) {
+  return left.length > 0 ? [`${name} leaves behind: ${left.join('; ')}`] : [];
+}
+
 /** What there is more of than before, in words. */
-async function problemsOf(before, processes) {
+async function problemsOf(before, timers, processes) {
   await settle([...before.resources.values()].reduce((sum, count) => sum + count, 0), MOST_MS);
   const after = census(...processes);
   const more = (was, is) => [...is].flatMap(([name, count]) => (count > (was.get(name) ?? 0) ? [[name, count - (was.get(name) ?? 0)]] : []));
-  const resources = more(before.resources, after.resources);
-  const timers = resources.some(([type]) => TIMERS.has(type)) ? await timersOfFiles() : [];
   return [
-    ...resources.filter(([type]) => !TIMERS.has(type)).map(([type, count]) => `leaves ${inWords(type, count)} behind`),
-    ...timers,
-    ...more(before.listeners, after.listeners).map(([event, count]) => `leaves ${count} of the process's listeners for '${event.slice(2)}' behind`),
+    ...more(before.resources, after.resources).filter(([type]) => !TIMERS.has(type)).map(([type, count]) => inWords(type, count)),
+    ...[...timers.left()].map(([place, count]) => `${inWords('Timeout', count)}, started at ${path.relative(process.cwd(), place)}`),
+    ...more(before.listeners, after.listeners).map(([event, count]) => `${count} listener${count === 1 ? '' : 's'} of the process for '${event.slice(2)}'`),
   ];
 }
 
-/** The runner has timers in the same process: whose one is, its function tells. */
+/** The runner has some of its own in the same process: the file's are known one by one. */
 const TIMERS = new Set(['Timeout', 'Immediate']);
-
-/** The timers whose function is not a package's, but for those of files before that were told of then. */
-async function timersOfFiles() {
-  const { timers } = await auditListeners({ mode: 'inline' });
-  const own = timers.filter(({ location }) => location && !/^node:|[\\/]node_modules[\\/]/.test(location.file));
-  const now = Object.fromEntries(own.map(({ location: { file, line }, count }) => [`${file}:${line}`, count]));
-  const told = JSON.parse(native.exchangeNote(TIMERS_NOTE, JSON.stringify(now)) ?? '{}');
-  return Object.entries(now)
-    .map(([place, count]) => [place, count - (told[place] ?? 0)])
-    .filter(([, count]) => count > 0)
-    .map(([place, count]) => `leaves ${inWords('Timeout', count)} behind, of ${place}`);
-}
 
 /** What Node calls them, in words. */
 const RESOURCES = {
