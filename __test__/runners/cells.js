@@ -50,6 +50,7 @@ const moreJest = [
 ];
 
 const allJest = [
+  jest('misuse', { files: ['orders.js', 'misuse.test.js'] }),
   jest('workers --expose-gc', { ...WORKERS, nodeArgs: ['--expose-gc'] }),
   jest('worker threads', { ...WORKERS, config: { workerThreads: true } }),
   jest('fake timers everywhere', { config: { fakeTimers: { enableGlobally: true } } }),

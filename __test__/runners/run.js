@@ -37,6 +37,11 @@ function judge(cell, folder, results) {
   const wrong = results.length === expected ? [] : [`${expected} tests expected, ${results.length} found`];
   for (const { title, passed, message } of results) {
     const leak = /^leaks: (?:1 )?(\w+), (written at|in) (\S+)$/.exec(title);
+    const failure = /^fails: (.+)$/.exec(title)?.[1];
+    if (failure) {
+      if (passed || !message.includes(failure)) wrong.push(`\`${title}\`: ${passed ? 'passes' : withoutStack(message)}`);
+      continue;
+    }
     if (!leak) {
       if (!passed) wrong.push(`\`${title}\` fails: ${withoutStack(message)}`);
       continue;
