@@ -47,7 +47,7 @@ function judge(cell, folder, results) {
       continue;
     }
     const [, constructorName, how, where] = leak;
-    const wants = [new RegExp(`LEAK: each call leaves .*\\b${title.startsWith('leaks: 1 ') ? '1 ' : ''}${constructorName}\\b`), how === 'in' ? new RegExp(` in \\w+ \`${where}\` `) : written(folder, where, cell.keepsMaps)];
+    const wants = [new RegExp(`LEAK: each call leaves .*\\b${title.startsWith('leaks: 1 ') ? '1 ' : ''}${constructorName}\\b`), how === 'in' ? new RegExp(` in \\w+ \`(?:${where})\` `) : written(folder, where, cell.keepsMaps)];
     if (passed) wrong.push(`\`${title}\` passes`);
     else for (const want of wants) if (!want.test(message)) wrong.push(`\`${title}\`: not told: ${want}, but ${withoutStack(message)}`);
   }
