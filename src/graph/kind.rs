@@ -119,6 +119,12 @@ impl NodeKind {
     }
 }
 
+/// Whether V8 calls what holds the constants of compiled code `name`, or the keys and values of a literal in it: on V8 11 and earlier that has
+/// no name. Strings that such code refers to stand in the program's text. Feedback of calls has data in it, and is called otherwise.
+pub fn holds_constants(name: &str) -> bool {
+    matches!(name, "(constant pool)" | "system / ObjectBoilerplateDescription" | "")
+}
+
 /// What a reference is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]

@@ -39,7 +39,7 @@ pub(crate) mod sizes;
 pub(crate) mod spare;
 mod strings;
 
-pub use kind::{EdgeKind, NodeKind};
+pub use kind::{EdgeKind, NodeKind, holds_constants};
 pub use location::Location;
 pub use rows::{NodeSink, Row, Rows};
 pub use strings::{SparseStrings, StringTable};

@@ -39,6 +39,7 @@ pub mod fuzzing;
 mod header;
 mod parser;
 mod read;
+mod redact;
 mod scan;
 mod skip;
 mod source;
@@ -49,6 +50,7 @@ pub(crate) mod testing;
 
 pub use parser::{NodeParser, SnapshotParser};
 pub use read::read_graph;
+pub use redact::{Level, Redactor, Salt, is_own};
 pub use source::Input;
 pub use stamp::Stamp;
 #[cfg(test)]

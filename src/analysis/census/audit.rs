@@ -34,28 +34,28 @@ pub struct Audit {
     pub waiters: Vec<WaiterSummary>,
 }
 
-/// Audits `graph`.
+/// Audits `graph`, which loses its ids.
 ///
 /// # Errors
 ///
 /// `OutOfMemory`, `Cancelled`.
-pub fn audit(mut graph: Graph, control: &Control) -> Result<Audit> {
+pub fn audit(graph: &mut Graph, control: &Control) -> Result<Audit> {
     let mut spare = Spare::default();
     spare.give(graph.forget_ids());
     control.stage(Stage::Classes);
-    let mut listeners = listeners(&graph, MAX_ROWS);
-    let mut handles = handles(&graph, MAX_ROWS);
-    let (timers, promises, waiters) = (timers(&graph), promises(&graph), waiters(&graph, MAX_ROWS));
+    let mut listeners = listeners(graph, MAX_ROWS);
+    let mut handles = handles(graph, MAX_ROWS);
+    let (timers, promises, waiters) = (timers(graph), promises(graph), waiters(graph, MAX_ROWS));
     control.check()?;
     control.stage(Stage::Paths);
     let nodes: Vec<Node> =
         listeners.iter().map(|&(_, node)| node).chain(handles.iter().map(|&(_, node)| node)).collect();
-    let paths = Paths::to(&graph, &nodes, &mut spare, control.cancel_flag())?;
+    let paths = Paths::to(graph, &nodes, &mut spare, control.cancel_flag())?;
     for (row, emitter) in &mut listeners {
-        row.retainer_path = path(&graph, &paths, *emitter);
+        row.retainer_path = path(graph, &paths, *emitter);
     }
     for (row, owner) in &mut handles {
-        row.retainer_path = path(&graph, &paths, *owner);
+        row.retainer_path = path(graph, &paths, *owner);
     }
     Ok(Audit {
         listeners: listeners.into_iter().map(|(row, _)| row).collect(),

@@ -275,7 +275,7 @@ fn an_audit_tells_what_keeps_the_emitter_who_waits_and_what_is_open() {
         s.edge(reaction, "hidden", "2", handler);
         last = (reaction, "hidden", "1");
     }
-    let audit = audit(s.graph(), &Control::new()).unwrap();
+    let audit = audit(&mut s.graph(), &Control::new()).unwrap();
     let [row] = &audit.listeners[..] else { panic!("{audit:?}") };
     let path: Vec<_> =
         row.retainer_path.iter().map(|step| (step.edge.as_str(), step.name.as_str())).collect();

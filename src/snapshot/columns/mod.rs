@@ -100,6 +100,20 @@ impl Names {
         true
     }
 
+    /// The strings for which `are_names` says so, in their order.
+    pub fn of(are_names: impl Iterator<Item = bool>) -> Self {
+        let mut bits = Vec::new();
+        for (index, is_name) in are_names.enumerate() {
+            if index % 64 == 0 {
+                bits.push(0);
+            }
+            if is_name && let Some(word) = bits.last_mut() {
+                *word |= 1 << (index % 64);
+            }
+        }
+        Self { bits, all: false }
+    }
+
     /// Says that it is not known which strings are names.
     pub fn keep_all(&mut self) {
         self.all = true;
