@@ -36,6 +36,11 @@ impl<T> Ring<T> {
         self.values.len()
     }
 
+    /// How many it holds when it is full.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Whether nothing was pushed yet.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()

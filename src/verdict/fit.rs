@@ -145,6 +145,44 @@ pub fn robust_weights(columns: &[&Column], y: &Column, prior: &Column, n: usize)
     Some((weights, scale))
 }
 
+/// What solves a symmetric system whose diagonal is 1, and the diagonal of the matrix's inverse: by how much each variable's doubt is
+/// inflated by the others. Nothing where a column is a combination of those before it, to within rounding.
+///
+/// By Cholesky's decomposition, for any number of columns.
+pub fn solve_spd(matrix: &[Vec<f64>], right: &[f64]) -> Option<(Vec<f64>, Vec<f64>)> {
+    const LEAST_PIVOT: f64 = 1e-10;
+    let n = right.len();
+    let mut lower = vec![vec![0.0; n]; n];
+    for (i, row) in matrix.iter().enumerate() {
+        for (j, value) in row.iter().enumerate().take(i + 1) {
+            let known: f64 = (0..j).map(|k| lower[i][k] * lower[j][k]).sum();
+            let rest = value - known;
+            if i != j {
+                lower[i][j] = rest / lower[j][j];
+            } else if rest.is_nan() || rest < LEAST_PIVOT {
+                return None;
+            } else {
+                lower[i][i] = rest.sqrt();
+            }
+        }
+    }
+    let solve = |right: &[f64]| {
+        let mut x = right.to_vec();
+        for (i, row) in lower.iter().enumerate() {
+            let known: f64 = (0..i).map(|k| row[k] * x[k]).sum();
+            x[i] = (x[i] - known) / row[i];
+        }
+        for i in (0..n).rev() {
+            let known: f64 = (i + 1..n).map(|k| lower[k][i] * x[k]).sum();
+            x[i] = (x[i] - known) / lower[i][i];
+        }
+        x
+    };
+    let unit = |i: usize| (0..n).map(|k| f64::from(u8::from(k == i))).collect::<Vec<f64>>();
+    let diagonal = (0..n).map(|i| solve(&unit(i))[i]).collect();
+    Some((solve(right), diagonal))
+}
+
 /// The median of `values`, which it reorders; 0 of none.
 pub fn median(values: &mut [f64]) -> f64 {
     let n = values.len();

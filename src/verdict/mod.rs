@@ -32,6 +32,7 @@ mod detector;
 mod fit;
 mod judge;
 mod rise;
+mod routes;
 mod shape;
 mod suspect;
 mod track;
@@ -41,6 +42,7 @@ mod window;
 pub use confirm::{Answer, Confirmation, ConfirmedBy, Group, LEAST_LOOKS, Look, MOST_GROUPS, MOST_LOOKS};
 pub use counts::{CountGrowth, CountJudge};
 pub use detector::{Detector, FloorDetector};
+pub use routes::{Attribution, NoRoute, RouteLeak, attribute};
 
 use serde::{Deserialize, Serialize};
 
