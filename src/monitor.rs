@@ -9,9 +9,11 @@ use crate::config::MonitorConfig;
 use crate::recorder::{Event, Metric, PauseKind, Recorder, Recovery};
 use crate::recording::{Record, Recording};
 use crate::sample::{AfterGc, GcKind, GcTotals, Interval, Load, Probe, ProcessFigures, Reading, Sample};
-use crate::series::Ring;
+use crate::series::{Ring, RouteSeries};
 use crate::units::{Bytes, Micros, UnixMillis};
-use crate::verdict::{Answer, ConfirmedBy, Detector, FloorDetector, Look, Verdict};
+use crate::verdict::{
+    Answer, Attribution, ConfirmedBy, Detector, FloorDetector, Look, Status, Verdict, attribute,
+};
 use suspicion::Suspicion;
 pub use suspicion::SuspicionNumber;
 
@@ -26,6 +28,7 @@ pub struct Monitor {
     suspicion: Suspicion,
     alerter: Alerter,
     verdict: Verdict,
+    routes: RouteSeries,
     /// What was counted up to the last sample.
     counted: Counted,
     /// The black box, where there is one.
@@ -62,6 +65,7 @@ impl Monitor {
             suspicion: Suspicion::default(),
             alerter: Alerter::new(config.alert_threshold),
             verdict: Verdict::default(),
+            routes: RouteSeries::default(),
             counted: Counted::new(probe),
             recorder: None,
         }
@@ -85,6 +89,7 @@ impl Monitor {
         self.suspicion.restart();
         self.alerter = Alerter::new(config.alert_threshold);
         self.verdict = Verdict::default();
+        self.routes.clear();
         self.counted = Counted::new(probe);
     }
 
@@ -149,7 +154,7 @@ impl Monitor {
 
     /// Tells the detector of the collections since the last sample.
     fn tell_collections(&mut self, probe: &Probe) {
-        let Self { recording, detector, counted, recorder, .. } = self;
+        let Self { recording, detector, counted, recorder, verdict, routes, .. } = self;
         let mut last_major = None;
         let mut tell = |gc: AfterGc| {
             recording.push(&Record::Gc(gc));
@@ -165,6 +170,10 @@ impl Monitor {
             interval.add(minor).into_iter().for_each(&mut tell);
         }
         interval.end().into_iter().for_each(&mut tell);
+        // While modules load and caches fill, the floor grows by what no request will leave behind again.
+        if let Some(floor) = last_major.filter(|_| verdict.status != Status::WarmingUp) {
+            routes.add(floor);
+        }
         let Some(recorder) = recorder else { return };
         // One floor a sample: a process that does nothing but collect would push everything else out of the ring.
         if let Some(AfterGc { at, used, external, .. }) = last_major {
@@ -180,6 +189,25 @@ impl Monitor {
             };
             recorder.event(UnixMillis::now(), &Event::Pause { kind, pause });
         }
+    }
+
+    /// Takes note of how many requests of each route are complete, as of `at`. Allocates the first time alone.
+    pub fn publish_routes(&mut self, at: UnixMillis, counts: &[f64]) {
+        self.routes.publish(at, counts);
+    }
+
+    /// The route that the growth of the floor comes from, or why none is named. Some 100 us: for a report.
+    pub fn route(&self) -> Attribution {
+        attribute(self.routes.rows())
+    }
+
+    /// Bytes that the record takes: samples, what the detector was fed, and the floors beside the routes.
+    pub fn size(&self) -> usize {
+        size_of::<Self>()
+            + self.samples.capacity() * size_of::<Sample>()
+            + self.recording.capacity()
+            + size_of::<FloorDetector>()
+            + self.routes.size()
     }
 
     /// The last samples, oldest first.
@@ -402,6 +430,33 @@ mod tests {
         sample(&mut monitor, Status::Healthy, 60);
         assert_eq!(monitor.confirmed_by(), None);
         assert_eq!(alerts, ["baseline", "suspect", "leak", "recovered"]);
+    }
+
+    #[test]
+    fn floors_and_routes_meet_in_a_row_once_the_program_is_warm() {
+        let probe = Probe::new();
+        let mut monitor = Monitor::new(&MonitorConfig::default(), &probe);
+        assert_eq!(monitor.route().found, Err(crate::verdict::NoRoute::Rows { wanted: 24 }));
+        let before = monitor.size();
+        let (mut users, mut orders) = (0.0, 0.0);
+        for i in 1..=90u64 {
+            let at = UnixMillis(i * 1000);
+            users += 100.0 + 60.0 * ((i as f64) / 3.0).sin();
+            orders += 100.0 + 60.0 * ((i as f64) / 5.0).cos();
+            let heap =
+                HeapFigures { used: Bytes(20_000_000 + (1330.0 * users) as u64), ..HeapFigures::default() };
+            monitor.publish_routes(at, &[orders, users]);
+            probe.record_gc(GcKind::Major, 1, Some(heap), at);
+            probe.publish(heap, Channel::Hook);
+            monitor.observe(&probe, ProcessFigures::default(), at, |_| {});
+        }
+        let told = monitor.route();
+        let leak = told.found.expect("one route explains all of it");
+        assert_eq!((leak.route, leak.bytes_per_request.round()), (1, 1330.0), "{leak:?}");
+        assert!(told.rows < 85, "the warm-up is not among them: {}", told.rows);
+        assert!(monitor.size() > before, "the rows are counted");
+        monitor.restart(&MonitorConfig::default(), &probe, UnixMillis(0));
+        assert_eq!(monitor.route().rows, 0);
     }
 
     #[test]

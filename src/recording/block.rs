@@ -84,6 +84,11 @@ impl Recording {
         self.dropped
     }
 
+    /// Bytes that were taken for records.
+    pub fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Bytes that the records take now.
     pub fn len(&self) -> usize {
         self.used.iter().map(|(bytes, _)| *bytes as usize).sum()

@@ -96,7 +96,10 @@ pub struct Probe {
     generation: AtomicU64,
     minor: AtomicU64,
     major: AtomicU64,
-    pause_nanos: AtomicU64,
+    /// Incremental marking, weak callbacks.
+    steps: AtomicU64,
+    /// By kind: minor, major, step.
+    pause_nanos: [AtomicU64; 3],
     /// The longest pause since it was last asked for, in nanoseconds times four, and in the last two bits of which kind it was.
     longest: AtomicU64,
     ring: Box<[Slot]>,
@@ -127,7 +130,8 @@ impl Probe {
             generation: AtomicU64::new(0),
             minor: AtomicU64::new(0),
             major: AtomicU64::new(0),
-            pause_nanos: AtomicU64::new(0),
+            steps: AtomicU64::new(0),
+            pause_nanos: Default::default(),
             longest: AtomicU64::new(0),
             ring: (0..RING).map(|_| Slot::default()).collect(),
             last_minor: Slot::default(),
@@ -201,7 +205,7 @@ impl Probe {
     ///
     /// `after` holds the figures right after it; nothing where they are not exact.
     pub fn record_gc(&self, kind: GcKind, pause_nanos: u64, after: Option<HeapFigures>, at: UnixMillis) {
-        self.pause_nanos.fetch_add(pause_nanos, Ordering::Relaxed);
+        self.pause_nanos[kind as usize].fetch_add(pause_nanos, Ordering::Relaxed);
         let tag = match kind {
             GcKind::Minor => 0,
             GcKind::Major => 1,
@@ -209,7 +213,10 @@ impl Probe {
         };
         self.longest.fetch_max(pause_nanos.saturating_mul(4) | tag, Ordering::Relaxed);
         match kind {
-            GcKind::Step => return,
+            GcKind::Step => {
+                self.steps.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
             GcKind::Minor => {
                 let index = self.minor.load(Ordering::Relaxed);
                 if let Some(after) = after {
@@ -263,7 +270,7 @@ impl Probe {
         GcTotals {
             minor: self.minor.load(Ordering::Acquire),
             major: self.major.load(Ordering::Acquire),
-            pause: Micros(self.pause_nanos.load(Ordering::Relaxed) / 1000),
+            pause: Micros(self.pause_nanos.iter().map(|n| n.load(Ordering::Relaxed)).sum::<u64>() / 1000),
         }
     }
 
@@ -276,6 +283,22 @@ impl Probe {
             _ => GcKind::Step,
         };
         (longest > 3).then_some((kind, Micros(longest / 4 / 1000)))
+    }
+
+    /// Collections of one kind counted so far, and how long they kept JavaScript waiting.
+    pub fn gc_of(&self, kind: GcKind) -> (u64, Micros) {
+        let count = match kind {
+            GcKind::Minor => &self.minor,
+            GcKind::Major => &self.major,
+            GcKind::Step => &self.steps,
+        };
+        let pause = &self.pause_nanos[kind as usize];
+        (count.load(Ordering::Acquire), Micros(pause.load(Ordering::Relaxed) / 1000))
+    }
+
+    /// Bytes that a probe takes.
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.ring)
     }
 
     /// Passes every major collection from number `from` on to `each`, oldest first, and returns the next number.
@@ -350,6 +373,26 @@ mod tests {
         assert_eq!(probe.take_longest_pause(), None);
         probe.record_gc(GcKind::Major, 5_000, None, UnixMillis(0));
         assert_eq!(probe.take_longest_pause(), Some((GcKind::Major, Micros(5))));
+    }
+
+    #[test]
+    fn pauses_are_known_by_kind_and_in_sum() {
+        let probe = Probe::new();
+        for (kind, nanos) in
+            [(GcKind::Minor, 1_500), (GcKind::Major, 40_500), (GcKind::Step, 7_000), (GcKind::Minor, 500)]
+        {
+            probe.record_gc(kind, nanos, None, UnixMillis(0));
+        }
+        let of = |kind| probe.gc_of(kind);
+        assert_eq!(of(GcKind::Minor), (2, Micros(2)));
+        assert_eq!(of(GcKind::Major), (1, Micros(40)));
+        assert_eq!(of(GcKind::Step), (1, Micros(7)));
+        let totals = probe.gc_totals();
+        assert_eq!(
+            (totals.minor, totals.major, totals.pause),
+            (2, 1, Micros(49)),
+            "the halves of the parts count in the sum"
+        );
     }
 
     #[test]

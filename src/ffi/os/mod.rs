@@ -32,6 +32,7 @@ pub use published::Published;
 use crate::sample::{ProcessFigures, ProcessSource};
 #[cfg(target_os = "linux")]
 use crate::units::Bytes;
+use crate::units::Micros;
 
 /// Renews what is too dear to be read with each sample: see `native_heap`. For the sampling thread only, once a tick.
 pub fn survey() {
@@ -85,6 +86,14 @@ fn root() -> &'static std::path::Path {
 fn available(meminfo: &str) -> Option<Bytes> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| Bytes(kilobytes * 1024))
+}
+
+/// Processor time of the calling thread; 0 where this platform does not tell.
+pub fn thread_time() -> Micros {
+    #[cfg(unix)]
+    return cpu::thread_time();
+    #[cfg(not(unix))]
+    return Micros(0);
 }
 
 /// Whether processor times have to be published by JavaScript.
