@@ -26,6 +26,9 @@ pub struct LeakReport {
     pub thread_id: u32,
     /// Version of Node, as `process.version`.
     pub node: String,
+    /// The machine's name, of a container its own: tells processes apart that have one number. Not in reports of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// The claim; at the heap's limit what was last said, whatever it was.
     pub verdict: VerdictRecord,
     /// Where the heap stood; there for [`Reason::HeapLimit`].
@@ -41,6 +44,9 @@ pub struct LeakReport {
     /// Constructors with more objects than at the baseline, most growth first: where there was no memory for a snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub census: Option<Vec<Grown>>,
+    /// Which route's requests leave the growth behind; not there where no requests of routes are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<RouteNote>,
     /// Where what survives was allocated, largest growth first; empty unless sampled.
     pub allocation_sites: Vec<AllocationSite>,
     /// Snapshot files that were kept.
@@ -233,4 +239,32 @@ pub struct Grown {
     pub count: u64,
     /// How many more that are than at the baseline.
     pub count_delta: i64,
+}
+
+/// What the floors say of the routes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteNote {
+    /// The one route that the growth comes from; nothing where none is named.
+    pub leak: Option<LeakingRoute>,
+    /// Why none is named; nothing where one is.
+    pub reason: Option<String>,
+    /// How many floors, or means of some that follow each other, it rests on.
+    pub floors: u64,
+}
+
+/// A route whose requests leave something behind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeakingRoute {
+    /// Method and pattern: `GET /users/:id`.
+    pub route: String,
+    /// What each request leaves behind.
+    pub bytes_per_request: f64,
+    /// An interval that holds it with 95 % confidence.
+    pub interval_bytes_per_request: [f64; 2],
+    /// Its requests over the floors.
+    pub requests: u64,
+    /// The part of the floor's growth that this is.
+    pub share: f64,
 }

@@ -14,7 +14,7 @@ pub use check::{LeakCheck, render_check};
 pub use file::{AtomicFile, Content, Reserved, create_folder, fresh};
 pub use leak::{
     AllocationSite, Confirmation, ContainerLimitRecord, EvidenceNote, Frame, Grown, HeapLimitRecord,
-    KnownLeak, LeakReport, Reason, ReportedCulprit, Rung, SCHEMA_VERSION,
+    KnownLeak, LeakReport, LeakingRoute, Reason, ReportedCulprit, RouteNote, Rung, SCHEMA_VERSION,
 };
 pub use look::look;
 pub use sample::{GcRecord, SampleRecord};

@@ -49,6 +49,21 @@ fn allocation_sites_are_one_line_each() {
 }
 
 #[test]
+fn a_route_that_explains_the_growth_is_told_with_its_interval() {
+    let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
+    let json = r#"{"leak":{"route":"GET /users/:id","bytesPerRequest":1330.4,"intervalBytesPerRequest":[1289.6,1371.2],
+        "requests":12345,"share":0.97},"reason":null,"floors":60}"#;
+    report.routes = Some(serde_json::from_str(json).expect("what JavaScript gives"));
+    let text = render(&report);
+    let line =
+        "  GET /users/:id leaks 1,330 bytes per request (95 % interval 1,290 to 1,371; 97 % of the growth)\n";
+    assert!(text.contains(line), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    report.routes = Some(crate::report::RouteNote { leak: None, reason: Some("few".into()), floors: 3 });
+    assert!(!render(&report).contains("per request"));
+}
+
+#[test]
 fn what_looks_confirmed_is_said_to_be() {
     let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
     report.verdict.evidence.confirmed_by = Some(ConfirmedBy {

@@ -27,6 +27,7 @@ use crate::ffi::os::Pipe;
 use crate::ffi::v8::{self, ChunkSink};
 use crate::graph::Graph;
 use crate::report::Reserved;
+use crate::snapshot::Level;
 use crate::units::{Bytes, UnixMillis};
 use crate::verdict::Look;
 #[cfg(target_os = "linux")]
@@ -64,6 +65,7 @@ impl ChunkSink for Feed {
 pub struct NativeCapture {
     path: Option<PathBuf>,
     compression: Option<Compression>,
+    redaction: Option<Level>,
     control: Arc<Control>,
     product: Option<Product>,
     baseline: Slot<Arc<Baseline>>,
@@ -162,6 +164,7 @@ impl NativeCapture {
         Ok(Self {
             path: path.map(PathBuf::from),
             compression: compression.as_deref().and_then(Compression::named),
+            redaction: None,
             control: Arc::default(),
             product: Some(product),
             baseline: Slot::default(),
@@ -179,6 +182,17 @@ impl NativeCapture {
             #[cfg(target_os = "linux")]
             spent: Slot::default(),
         })
+    }
+
+    /// Has the snapshot redacted at `level`, `names` or `shape`, before it gets to the file or to what is made of it.
+    #[napi(catch_unwind)]
+    pub fn redact(&mut self, level: String) -> napi::Result<()> {
+        self.redaction = Some(Level::named(&level).ok_or_else(|| {
+            let kind =
+                ErrorKind::InvalidArg { name: "redact", expected: "names or shape".into(), found: level };
+            to_napi(&kind.into())
+        })?);
+        Ok(())
     }
 
     /// Takes the snapshot through the bridge, on this thread; gives the pause in milliseconds.
@@ -318,7 +332,9 @@ impl NativeCapture {
         let (file, compression, line_ends) = (self.place.as_ref(), self.compression, options.line_ends);
         let walk = walk_functions().map(|(walk, isolate)| move || walked(walk, isolate, env));
         let walk = walk.as_ref().map(|walk| walk as &dyn Fn() -> Result<String>);
-        let task = cloned::Task { product: &product, file, compression, slots: &slots, line_ends, walk };
+        let redaction = self.redaction;
+        let task =
+            cloned::Task { product: &product, file, compression, redaction, slots: &slots, line_ends, walk };
         let heap = task.takes_snapshot().then_some(Bytes(options.heap_bytes as u64));
         let duration = |ms: f64| Duration::try_from_secs_f64(ms / 1e3).unwrap_or(Duration::MAX);
         let limits = Limits {
@@ -395,7 +411,7 @@ impl NativeCapture {
         let place = self.reserve(&product)?;
         let content =
             place.as_ref().map(|place| place.as_ref().map_err(Error::clone)?.content(self.compression));
-        let mut capture = Capture::new(content, !matches!(product, Product::File));
+        let mut capture = Capture::new(content, !matches!(product, Product::File)).redacted(self.redaction);
         let slots = self.slots();
         let (control, shelf) = (Arc::clone(&self.control), self.shelf.clone());
         let (settlers, promised) = channel::<Settler>();

@@ -79,6 +79,8 @@ pub struct HeapLimitOptions {
     pub max_bytes: f64,
     /// Version of Node.
     pub node: String,
+    /// The machine's name.
+    pub host: String,
     /// The thread.
     pub thread_id: u32,
     /// Whether V8 has to be told to make line ends known.
@@ -250,12 +252,14 @@ impl Watcher {
             pid: std::process::id(),
             thread_id: self.options.thread_id,
             node: self.options.node.clone(),
+            host: Some(self.options.host.clone()),
             verdict: (self.verdict)(),
             heap_limit: Some(record),
             container_limit: None,
             culprits: Vec::new(),
             constructors: Vec::new(),
             census: None,
+            routes: None,
             allocation_sites: Vec::new(),
             files: Vec::new(),
             pause_ms: rung.as_ref().map_or(0.0, |rung| rung.pause_ms),

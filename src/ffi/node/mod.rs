@@ -5,6 +5,7 @@
 
 mod allocations;
 mod background;
+mod board;
 mod bridge;
 mod capture;
 mod clone;
@@ -16,8 +17,10 @@ mod inlet;
 mod job;
 mod monitor;
 mod notes;
+mod outbox;
 mod postmortem;
 mod report;
+mod routes;
 mod tally;
 
 use napi::Status;

@@ -1,27 +1,27 @@
 //! `MemoryMonitor`'s native half: the clock, the hooks and the record.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use napi::bindgen_prelude::{Env, Function, Object};
+use napi::bindgen_prelude::{Env, Float64Array, Function, Object};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Status, sys};
 use napi_derive::napi;
-use serde::Serialize;
 
 use super::background::in_background;
+use super::board::Place;
 use super::capture::NativeCapture;
 use super::container::{ContainerRisk, ContainerWatch};
 use super::flight::{BlackBox, RunningFlight};
 use super::heap_limit::{HeapLimit, HeapLimitOptions, Kept, Shared};
+use super::outbox::{Event, Outbox};
+use super::routes::attribution;
 use super::{error_json, to_json, to_napi};
-use crate::alert::Alert;
 use crate::config::MonitorConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ffi::os::{self, Published, process_source};
@@ -32,40 +32,14 @@ use crate::recording::lines::{self, FORMAT, Header, Millis, VERSION};
 use crate::report::{AtomicFile, SampleRecord, VerdictRecord};
 use crate::sample::{Channel, Clock, GcKind, HeapFigures, Probe, ProcessSource, Ticker};
 use crate::units::{Bytes, Micros, UnixMillis};
-use crate::verdict::{Answer, ConfirmedBy, Verdict};
+use crate::verdict::{Answer, Verdict};
 
 /// Longest time that a tick waits for the JavaScript thread to publish fresh figures.
 const ANSWER: Duration = Duration::from_millis(100);
 /// How many times, a millisecond apart, the verdict is asked for where another thread holds it: for a sample it does for microseconds.
 const VERDICT_ATTEMPTS: u32 = 50;
-/// Events kept for a JavaScript thread that does not come to fetch them; the oldest sample goes first.
-const OUTBOX: usize = 256;
-
 /// Calls JavaScript without arguments; one call waits at most, and it never keeps the process alive.
 pub(super) type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 1>;
-
-/// What JavaScript is told.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Event {
-    Sample { r#type: &'static str, sample: SampleRecord },
-    Claim { r#type: &'static str, verdict: VerdictRecord },
-    Alert(Alert),
-    Risk(ContainerRisk),
-}
-
-impl Event {
-    /// What JavaScript is told of `alert`.
-    fn of(alert: Alert, confirmed_by: Option<&ConfirmedBy>) -> Self {
-        let claim =
-            |r#type, verdict| Self::Claim { r#type, verdict: VerdictRecord::new(verdict, confirmed_by) };
-        match &alert {
-            Alert::Suspect { verdict } => claim("suspect", verdict),
-            Alert::Leak { verdict } => claim("leak", verdict),
-            _ => Self::Alert(alert),
-        }
-    }
-}
 
 /// The part that both threads use.
 pub(super) struct Core {
@@ -73,13 +47,16 @@ pub(super) struct Core {
     published: Arc<Published>,
     /// Set by the sampling thread when it wakes JavaScript for figures, not for events.
     refresh_wanted: AtomicBool,
+    /// Processor time of the sampling threads that have ended, and of the one that runs, in microseconds.
+    ended_cpu: AtomicU64,
+    own_cpu: AtomicU64,
     state: Mutex<State>,
 }
 
 pub(super) struct State {
     pub(super) monitor: Monitor,
     source: Box<dyn ProcessSource>,
-    outbox: VecDeque<Event>,
+    outbox: Outbox,
 }
 
 impl State {
@@ -140,22 +117,14 @@ impl Core {
         let by = monitor.confirmed_by();
         let alerts = alerts.into_iter().flatten().map(|alert| Event::of(alert, by));
         for event in std::iter::once(sample).chain(alerts) {
-            put(outbox, event);
+            outbox.put(event);
         }
     }
 
     /// Puts what the container's watch has to tell into the outbox.
     pub(super) fn tell_risk(&self, risk: ContainerRisk) {
-        put(&mut self.lock().outbox, Event::Risk(risk));
+        self.lock().outbox.put(Event::Risk(risk));
     }
-}
-
-fn put(outbox: &mut VecDeque<Event>, event: Event) {
-    if outbox.len() == OUTBOX {
-        let oldest = outbox.iter().position(|e| matches!(e, Event::Sample { .. })).unwrap_or(0);
-        outbox.remove(oldest);
-    }
-    outbox.push_back(event);
 }
 
 /// What exists only between `start` and `stop`. Dropped on the JavaScript thread: first the clock, whose thread is
@@ -170,6 +139,8 @@ struct Running {
     _wake: Arc<Wake>,
     _hooks: Option<GcHooks>,
     _limit: Option<HeapLimit>,
+    /// Of the figures that other threads read: they are gone with this thread, however it ends.
+    _place: Place,
 }
 
 type Slot = Rc<RefCell<Option<Running>>>;
@@ -220,12 +191,13 @@ impl NativeMonitor {
         let probe = Arc::new(Probe::new());
         let published = Arc::new(Published::default());
         let (source, rss_source) = process_source(&published);
-        let state =
-            State { monitor: Monitor::new(&config, &probe), source, outbox: VecDeque::with_capacity(OUTBOX) };
+        let state = State { monitor: Monitor::new(&config, &probe), source, outbox: Outbox::new() };
         let core = Arc::new(Core {
             probe,
             published,
             refresh_wanted: AtomicBool::new(false),
+            ended_cpu: AtomicU64::new(0),
+            own_cpu: AtomicU64::new(0),
             state: Mutex::new(state),
         });
         let (at_limit, slot, watches_container) = (Arc::default(), Slot::default(), Cell::new(false));
@@ -254,6 +226,7 @@ impl NativeMonitor {
         &self,
         env: Env,
         on_wake: Function<'_, (), ()>,
+        thread_id: u32,
         black_box: Option<BlackBox>,
         at_limit: Option<HeapLimitOptions>,
     ) -> napi::Result<Option<String>> {
@@ -299,8 +272,15 @@ impl NativeMonitor {
         })?;
         let watches = self.watches_container.get();
         let container = watches.then(|| ContainerWatch::begin(&self.core, &wake)).flatten();
-        *self.slot.borrow_mut() =
-            Some(Running { clock, _container: container, flight, _wake: wake, _hooks: hooks, _limit: limit });
+        *self.slot.borrow_mut() = Some(Running {
+            clock,
+            _container: container,
+            flight,
+            _wake: wake,
+            _hooks: hooks,
+            _limit: limit,
+            _place: Place(thread_id),
+        });
 
         let slot = Rc::into_raw(Rc::clone(&self.slot)).cast_mut().cast::<c_void>();
         // SAFETY: `env` is the environment of this call. `slot` stays valid until the hook runs or `stop` takes it back.
@@ -332,6 +312,9 @@ impl NativeMonitor {
             flight.end(EndKind::Stopped, None);
         }
         drop(running);
+        // The thread is joined: what it has used is all that it will have used.
+        let used = self.core.own_cpu.swap(0, Ordering::Relaxed);
+        self.core.ended_cpu.fetch_add(used, Ordering::Relaxed);
     }
 
     /// The file in which this life is recorded, if it is.
@@ -417,7 +400,7 @@ impl NativeMonitor {
     /// The events since the last call, oldest first: a JSON array.
     #[napi(catch_unwind)]
     pub fn take_events(&self) -> napi::Result<String> {
-        let events: Vec<Event> = self.core.lock().outbox.drain(..).collect();
+        let events = self.core.lock().outbox.take();
         to_json(&events)
     }
 
@@ -475,6 +458,41 @@ impl NativeMonitor {
         let record = VerdictRecord::new(state.monitor.verdict(), state.monitor.confirmed_by());
         drop(state);
         to_json(&record)
+    }
+
+    /// Takes note of how many requests of each route are complete, all since the program began: at most one figure for each of the routes
+    /// that are told apart, and one for all others.
+    #[napi(catch_unwind)]
+    pub fn publish_routes(&self, counts: Float64Array) {
+        self.core.lock().monitor.publish_routes(UnixMillis::now(), &counts);
+    }
+
+    /// The route, by its number in what was published, that the growth of the floor comes from; or why none is named: JSON.
+    #[napi(catch_unwind)]
+    pub fn route(&self) -> napi::Result<String> {
+        let told = self.core.lock().monitor.route();
+        to_json(&attribution(&told))
+    }
+
+    /// What is counted since the monitor was made, and what it costs: JSON.
+    #[napi(catch_unwind)]
+    pub fn totals(&self) -> napi::Result<String> {
+        let Core { probe, ended_cpu, own_cpu, .. } = &*self.core;
+        let (_, load, _) = probe.figures();
+        let gc = |kind| {
+            let (count, pause) = probe.gc_of(kind);
+            serde_json::json!({ "count": count, "pauseMs": pause.as_millis() })
+        };
+        let cpu = Micros(ended_cpu.load(Ordering::Relaxed) + own_cpu.load(Ordering::Relaxed));
+        let state = self.core.lock();
+        let size = state.monitor.size() + probe.size() + state.outbox.size();
+        drop(state);
+        to_json(&serde_json::json!({
+            "gc": { "minor": gc(GcKind::Minor), "major": gc(GcKind::Major), "step": gc(GcKind::Step) },
+            "allocatedBytes": load.allocated,
+            "samplingCpuMs": cpu.as_millis(),
+            "bytes": size,
+        }))
     }
 
     /// The number of the suspicion that wants a look at the heap now; 0 where none does.
@@ -559,4 +577,5 @@ fn tick(core: &Core, wake: &Wake, interrupter: Option<&Interrupter>, ticker: &Ti
         recorder.flush_if_wanted();
     }
     wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+    core.own_cpu.store(os::thread_time().0, Ordering::Relaxed);
 }

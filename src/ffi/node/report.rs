@@ -48,6 +48,12 @@ fn parsed<T: serde::de::DeserializeOwned>(name: &'static str, expected: &str, js
     })
 }
 
+/// Whether `name` is one that V8, JavaScript and Node give in any process.
+#[napi(catch_unwind)]
+pub fn is_own_name(name: String) -> bool {
+    crate::snapshot::is_own(&name)
+}
+
 /// Writes a file that appears whole or not at all, readable by its owner alone.
 #[napi(catch_unwind)]
 pub fn write_file_atomic(path: String, text: String) -> napi::Result<()> {

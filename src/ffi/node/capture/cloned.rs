@@ -21,7 +21,7 @@ use crate::ffi::node::error_json;
 use crate::ffi::os::clone::{Out, Watch, Watched};
 use crate::ffi::v8::{self, ChunkSink};
 use crate::report::Reserved;
-use crate::snapshot::Stamp;
+use crate::snapshot::{Level, Stamp};
 use crate::units::Bytes;
 use crate::verdict::Look;
 
@@ -70,6 +70,7 @@ pub struct Task<'a> {
     pub product: &'a Product,
     pub file: Option<&'a Result<Reserved>>,
     pub compression: Option<Compression>,
+    pub redaction: Option<Level>,
     pub slots: &'a Slots,
     /// Whether V8 has to be told to make line ends known.
     pub line_ends: bool,
@@ -141,7 +142,8 @@ impl Task<'_> {
         out.step(Step::Taking);
         let content =
             |place: &Result<Reserved>| place.as_ref().map_err(Error::clone)?.content(self.compression);
-        let capture = Capture::new(self.file.map(content), !matches!(self.product, Product::File));
+        let capture = Capture::new(self.file.map(content), !matches!(self.product, Product::File))
+            .redacted(self.redaction);
         let mut feed = Feed { capture, stamp: Stamp::new(), out: &mut *out, is_reading: false };
         let is_whole = v8::take_snapshot(functions, isolate, &mut feed);
         let Feed { capture, is_reading, .. } = feed;

@@ -113,6 +113,9 @@ struct Outcome {
     growth: Option<Growth>,
     #[serde(skip_serializing_if = "Option::is_none")]
     steady: Option<Steady>,
+    /// Which of the names in the growth or the audit the program's text spells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spelled: Option<Vec<String>>,
     /// Why the growth does not go by object ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     matched_by_reason: Option<&'static str>,
@@ -150,7 +153,7 @@ pub fn analyse(captured: Captured, product: &Product, slots: &Slots, control: &C
 
 fn fill(
     outcome: &mut Outcome,
-    graph: Graph,
+    mut graph: Graph,
     product: &Product,
     slots: &Slots,
     control: &Control,
@@ -164,7 +167,11 @@ fn fill(
         Product::Summary => {
             outcome.summary = Some(analysis::summarize(graph, SummaryOptions::default(), control)?)
         }
-        Product::Audit => outcome.audit = Some(analysis::audit(graph, control)?),
+        Product::Audit => {
+            let audit = analysis::audit(&mut graph, control)?;
+            outcome.spelled = Some(analysis::spelled_names(&graph, &audit));
+            outcome.audit = Some(audit);
+        }
         Product::Baseline => {
             let baseline = Arc::new(Baseline::of(&graph, cancel)?);
             outcome.constructors = Some(counted(&graph));
@@ -177,6 +184,7 @@ fn fill(
             let origin = if is_own { Origin::SameIsolate } else { Origin::Clone };
             put(&slots.look, look(slots.at, Alive::of(&graph), &growth.culprits));
             outcome.matched_by_reason = mismatch(growth.matched_by, origin);
+            outcome.spelled = Some(analysis::spelled_names(&graph, &growth));
             outcome.growth = Some(growth);
         }
         Product::Graph => put(&slots.graph, graph),

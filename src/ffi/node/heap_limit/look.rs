@@ -9,7 +9,7 @@ use napi::sys;
 use serde_json::{Value, json};
 
 use super::{Kept, Watcher, written};
-use crate::analysis::{ConstructorDelta, Culprit, MatchedBy, accumulated, growth};
+use crate::analysis::{ConstructorDelta, Culprit, MatchedBy, accumulated, growth, spelled_names};
 use crate::capture::Capture;
 use crate::clone::message::Step;
 use crate::clone::room::Way;
@@ -56,6 +56,8 @@ struct Found {
     matched_by: Option<MatchedBy>,
     files: Vec<String>,
     notes: Vec<String>,
+    /// Which of the names the program's text spells: these may leave the process.
+    spelled: Vec<String>,
 }
 
 /// V8's chunks on their way.
@@ -135,7 +137,7 @@ impl Look {
         report.constructors = found.constructors;
         report.census = found.census;
         report.files = found.files;
-        self.done(&report)
+        self.done(&report, &found.spelled)
     }
 
     /// The report where nothing was seen, because of `why`: written, and as JavaScript is told of it.
@@ -145,12 +147,12 @@ impl Look {
         if !reasons.is_empty() {
             report.evidence.reason = Some(reasons.join("; "));
         }
-        self.done(&report)
+        self.done(&report, &[])
     }
 
-    fn done(&self, report: &LeakReport) -> Value {
+    fn done(&self, report: &LeakReport, spelled: &[String]) -> Value {
         let problem = written(report, &self.file).err().map(|error| crate::ffi::node::error_json(&error));
-        json!({ "type": "report", "path": self.file, "report": report, "problem": problem })
+        json!({ "type": "report", "path": self.file, "report": report, "spelled": spelled, "problem": problem })
     }
 
     /// By a snapshot.
@@ -201,6 +203,7 @@ impl Look {
             found.notes.push(note.to_owned());
         }
         found.constructors.truncate(MOST_CONSTRUCTORS);
+        found.spelled = spelled_names(&graph, &(&found.culprits, &found.constructors));
         Ok(found)
     }
 
