@@ -72,8 +72,143 @@ export interface MonitorOptions {
    * the main thread.
    */
   postmortem?: boolean;
+  /** Whether completed requests are counted by route, so that the route that leaks can be named. Default: true. See docs/routes.md. */
+  routes?: boolean;
   /** Told of what nobody listens to. Default: `process.emitWarning` with a code. */
   logger?: Logger;
+  /** Where alerts go beside the events. Default: nowhere. See docs/alerts.md. */
+  channels?: (AlertChannel | 'event' | 'warning')[];
+  /** How long a process that ends by itself waits for channels that have something to send, from 0 to 60 000. Default: 2000. */
+  flushMs?: number;
+  /** What alerts call the program. Default: `OTEL_SERVICE_NAME`. */
+  service?: string;
+}
+
+/** What a channel may be told. */
+export type AlertEvent =
+  | 'leak' | 'threshold' | 'recovered' | 'oom-risk' | 'heap-limit' | 'container-limit' | 'postmortem' | 'listeners' | 'error';
+
+/** Settings of every channel. */
+export interface ChannelOptions {
+  /** In metrics and warnings. Default: the type and its number. */
+  name?: string;
+  /** What it is told. Default: all; of a webhook all but `listeners` and `error`. */
+  events?: AlertEvent[];
+  /** What of names it is told (docs/redaction.md). Default: `names`. */
+  redact?: RedactionLevel;
+  /** How long an alert of the same fingerprint is not told again. Default: an hour. */
+  cooldownMs?: number;
+}
+
+/** Settings of a channel that sends over HTTP. */
+export interface RemoteChannelOptions extends ChannelOptions {
+  /** `http:` or `https:`. Never told in an error or a log. */
+  url: string;
+  headers?: Record<string, string>;
+  /** How long an attempt may take, from 10. Default: 10 000. */
+  timeoutMs?: number;
+  /** Default: 6. */
+  maxAttempts?: number;
+  /** The wait before the second attempt, doubled before each further one and shortened at random. Default: 1000. */
+  retryMs?: number;
+  /** How many alerts may wait; then the oldest is dropped and counted. Default: 16. */
+  maxWaiting?: number;
+}
+
+/** A place that alerts go to. */
+export type AlertChannel =
+  | (ChannelOptions & { type: 'event' | 'warning' })
+  | (ChannelOptions & { type: 'log'; logger: Logger & { info?(details: object, message: string): void; error?(details: object, message: string): void } })
+  | (ChannelOptions & { type: 'file'; path: string; /** The file then becomes `path.1`. Default: 10 MiB. */ maxBytes?: number })
+  | (RemoteChannelOptions & { type: 'webhook'; /** Default: `json`. */ format?: 'json' | 'slack' })
+  | (RemoteChannelOptions & { type: 'otlp' });
+
+/** What is sent of a culprit. */
+export type AlertCulprit = Omit<Culprit, 'holder' | 'retainerPath'> & {
+  holder: Pick<Holder, 'constructorName' | 'name' | 'location'> | null;
+  retainerPath: Pick<RetainerStep, 'name' | 'edge'>[];
+};
+
+/** What channels send, redacted. */
+export interface Alert {
+  schemaVersion: 1;
+  event: AlertEvent;
+  severity: 'critical' | 'error' | 'warning' | 'info';
+  /** What of names it tells. */
+  redaction: RedactionLevel;
+  /** ISO 8601. */
+  at: string;
+  /** The same for the same cause in each process; in this process alone where it is made of names that are not told. */
+  fingerprint: string;
+  /** A line for a person. */
+  message: string;
+  service: string | null;
+  host: string;
+  pid: number;
+  threadId: number;
+  node: string;
+  /** Of `leak`, `heap-limit` and `container-limit`. */
+  leak?: Pick<LeakReport, 'reportedAt' | 'heapLimit' | 'containerLimit' | 'routes' | 'pauseMs'> & {
+    verdict: Omit<Verdict, 'evidence'>;
+    /** Three at most. */
+    culprits: AlertCulprit[];
+    evidence: Pick<LeakReport['evidence'], 'mode' | 'rung'>;
+  };
+  risk?: Omit<HeapRisk, 'report'> | Pick<ContainerRisk, 'kind' | 'reason' | 'at' | 'usedBytes' | 'limitBytes'>;
+  /** Of `postmortem`. */
+  death?: Pick<PostmortemFinding, 'pid' | 'threadId' | 'node' | 'startedAt' | 'lastSeenAt' | 'endedAt' | 'cause'> & { culprits: AlertCulprit[] };
+  threshold?: ThresholdCrossing;
+  listeners?: Omit<ListenerGrowth, 'functions' | 'retainerPath' | 'stack'>;
+  /** Of a recovery: what is over. */
+  from?: 'leak' | 'threshold';
+  error?: { code: string | null; name: string };
+}
+
+/** The route that the growth of the floor comes from. */
+export interface RouteLeak {
+  /** Method and pattern: `GET /users/:id`. */
+  route: string;
+  /** What each request leaves behind. */
+  bytesPerRequest: number;
+  /** An interval that holds it with 95 % confidence. */
+  intervalBytesPerRequest: [number, number];
+  /** Its requests over the floors. */
+  requests: number;
+  /** The part of the floor's growth that this is. */
+  share: number;
+}
+
+/** What the floors say of the routes. */
+export interface RouteNote {
+  /** Null where no route alone explains the growth. */
+  leak: RouteLeak | null;
+  /** Why none is named; null where one is. */
+  reason: string | null;
+  /** How many floors, or means of some that follow each other, it rests on. */
+  floors: number;
+}
+
+/** All figures of a monitor's thread. */
+export interface MonitorMetrics {
+  threadId: number;
+  /** The last sample; null before the first. */
+  sample: Sample | null;
+  verdict: Verdict;
+  /** Since the monitor was made, by kind; `step`: incremental marking and weak callbacks. */
+  gc: Record<'minor' | 'major' | 'step', { count: number; pauseMs: number }>;
+  allocatedBytes: number;
+  requests: number;
+  routes: { route: string; requests: number }[];
+  /** How often each event was told. */
+  alerts: Record<'sample' | 'suspect' | AlertEvent, number>;
+  listeners: Record<'emitter' | 'target', { targets: number; listeners: number }>;
+  /** What keeps the event loop alive, as `process.getActiveResourcesInfo()` calls it. */
+  resources: Record<string, number>;
+  /** Looks at the heap in this thread, whoever asked for them. */
+  captures: { counts: Record<'clone' | 'inline' | 'none', Record<'taken' | 'refused' | 'aborted' | 'failed', number>>; pauseMs: number };
+  channels: { channel: string; sent: number; failed: number; dropped: number; retried: number; suppressed: number; waiting: number }[];
+  /** What all of this costs: processor time of the sampling thread, of this thread and of clones; memory of the record. */
+  own: { samplingCpuMs: number; javascriptMs: number; cloneCpuMs: number; bytes: number };
 }
 
 /** What is done at the heap's limit. */
@@ -406,6 +541,8 @@ export interface LeakReport {
   threadId: number;
   /** `process.version`. */
   node: string;
+  /** The machine's name, of a container its own. */
+  host?: string;
   verdict: Verdict;
   /** There if `reason` is `heap-limit`. */
   heapLimit?: { usedBytes: number; limitBytes: number; raisedToBytes: number };
@@ -417,6 +554,8 @@ export interface LeakReport {
   constructors: ConstructorDelta[];
   /** Constructors with more objects than at the baseline, most growth first; there if `evidence.rung` is `census`. */
   census?: { constructorName: string; count: number; countDelta: number }[];
+  /** Which route's requests leave the growth behind; there if requests of routes were counted. */
+  routes?: RouteNote;
   /** Largest steady growth first, ten at most; empty unless `allocationSites` is set. */
   allocationSites: AllocationSite[];
   /** Snapshots and profiles that were kept. */
@@ -526,6 +665,8 @@ export interface MonitorEvents {
   /** Listeners, timers or handles that only ever become more, or Node's own warning that an emitter has many. */
   listeners: [growth: ListenerGrowth];
   error: [error: Error];
+  /** What the channel `event` is told. */
+  alert: [alert: Alert];
 }
 
 /**
@@ -549,6 +690,14 @@ export class MemoryMonitor extends EventEmitter {
   report(): Sample[];
   /** What the counters say, as of the last sample. */
   verdict(): Verdict;
+  /** The newest LeakReport; null where none was made. Its text may hold names that data gave: see `redactReport`. */
+  leakReport(): LeakReport | null;
+  /** Requests by route, as far as they were counted, and the route that the floor's growth comes from. */
+  routes(): RouteNote & { counted: { route: string; requests: number }[] };
+  /** All figures at once: what metrics are made of. Some 20 microseconds. */
+  metrics(): MonitorMetrics;
+  /** Waits until the channels have sent what they hold, for `timeoutMs` (default: `flushMs`) at most; says whether they have. */
+  flush(timeoutMs?: number): Promise<boolean>;
   /**
    * All that the detector was fed, oldest first, as lines of JSON: what `heapwarden replay` judges again. As far back as
    * `historyBytes` reaches. The format is described in docs/series.md. A full record of the default size, 3 MB of text, takes this
@@ -593,6 +742,11 @@ export interface SnapshotOptions {
   /** Whether to summarise the snapshot while it is written. Default: true. */
   summary?: boolean;
   /**
+   * How much of the heap's contents is told; the rest never reaches the disk. `names`: no values of strings, and of properties and classes
+   * the names that the program's text spells. `shape`: none but V8's, JavaScript's and Node's. Default: `full`. See docs/redaction.md.
+   */
+  redact?: RedactionLevel;
+  /**
    * Whether places are led back to their sources, and packages named: files that the places name are read, with their maps and
    * package.json, off this thread, none over 16 MiB and 64 MiB in all. Default: true.
    */
@@ -603,6 +757,15 @@ export interface SnapshotOptions {
    */
   signal?: AbortSignal;
 }
+
+/** How much of a heap's contents may be told. See docs/redaction.md. */
+export type RedactionLevel = 'full' | 'names' | 'shape';
+
+/**
+ * A copy of a LeakReport, a verdict or a part of them with what may be told at `level` (default: `names`). A report that was read from a file
+ * is judged more strictly: nothing is known of its names then.
+ */
+export function redactReport<T extends object>(report: T, level?: RedactionLevel): T;
 
 /** All instances of one class, after DevTools' Summary. Sizes are bytes. */
 export interface ConstructorSummary {
@@ -810,6 +973,8 @@ export class ListenerAuditor extends EventEmitter {
   unwatch(target: object): boolean;
   /** Counts now, between the timer's ticks, which counts as one of them. The most listeners first. */
   audit(): ListenerCount[];
+  /** What is watched, and how many listeners it has in all. Counts as no tick. */
+  totals(): Record<'emitter' | 'target', { targets: number; listeners: number }>;
   /** Does nothing where it runs already. */
   start(): this;
   /** Leaves no timer and no listener behind; what is watched stays so. */
@@ -891,13 +1056,13 @@ export interface CaptureResult {
 export function writeSnapshot(options?: SnapshotOptions): Promise<WrittenSnapshot>;
 
 /** The summary of this thread's heap; nothing on disk. Rejects as {@link writeSnapshot} does. */
-export function captureSummary(options?: Pick<SnapshotOptions, 'mode' | 'signal' | 'sourceMaps'>): Promise<CaptureResult & { summary: SnapshotSummary }>;
+export function captureSummary(options?: Pick<SnapshotOptions, 'mode' | 'signal' | 'sourceMaps' | 'redact'>): Promise<CaptureResult & { summary: SnapshotSummary }>;
 
 /**
  * Who listens to what, on every live emitter and event target of this thread, watched or not, with the place of each function; its
  * timers, handles and promises. A snapshot in a clone of the process where one can be made. Rejects as {@link writeSnapshot} does.
  */
-export function auditListeners(options?: Pick<SnapshotOptions, 'mode' | 'signal'>): Promise<ListenerAudit>;
+export function auditListeners(options?: Pick<SnapshotOptions, 'mode' | 'signal' | 'redact'>): Promise<ListenerAudit>;
 
 /**
  * How many objects of each constructor are alive in this thread, most first: a quarter of a snapshot's time, and one heap of memory
@@ -1240,6 +1405,12 @@ export interface LeakCheck {
  * Stops this thread for counts of its objects and, where these are suspicious, for three snapshots. Rejects with what `fn` throws.
  */
 export function inspectLeaks(fn: (call: number) => unknown, options?: LeakCheckOptions): Promise<LeakCheck>;
+
+/**
+ * Has a request counted under `pattern`, with its method before it: for frameworks whose routes are not known (Express and Fastify are). A
+ * pattern (`/users/:id`), never a path: routes past the 64th count as one.
+ */
+export function nameRoute(request: object, pattern: string): void;
 
 /** Every error of this package. */
 export class HeapwardenError extends Error {

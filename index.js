@@ -3,9 +3,11 @@
 const { MemoryMonitor } = require('./lib/monitor');
 const { ListenerAuditor, auditListeners } = require('./lib/listeners');
 const { HeapwardenError } = require('./lib/errors');
+const { nameRoute } = require('./lib/routes');
 const {
   writeSnapshot, captureSummary, captureCensus, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
 } = require('./lib/snapshot');
+const { redactReport } = require('./lib/redact');
 const { startAllocationProfile } = require('./lib/allocation-sites');
 const { readRecording } = require('./lib/recording');
 const { inspectLeaks } = require('./lib/testing/inspect');
@@ -13,6 +15,7 @@ const { inspectLeaks } = require('./lib/testing/inspect');
 module.exports.MemoryMonitor = MemoryMonitor;
 module.exports.ListenerAuditor = ListenerAuditor;
 module.exports.auditListeners = auditListeners;
+module.exports.nameRoute = nameRoute;
 module.exports.HeapwardenError = HeapwardenError;
 module.exports.writeSnapshot = writeSnapshot;
 module.exports.captureSummary = captureSummary;
@@ -21,6 +24,7 @@ module.exports.summarizeSnapshot = summarizeSnapshot;
 module.exports.histogramSnapshot = histogramSnapshot;
 module.exports.retainingPaths = retainingPaths;
 module.exports.diffSnapshots = diffSnapshots;
+module.exports.redactReport = redactReport;
 module.exports.startAllocationProfile = startAllocationProfile;
 module.exports.readRecording = readRecording;
 module.exports.inspectLeaks = inspectLeaks;

@@ -53,6 +53,7 @@ function describe(value) {
   if (value === null) return 'null';
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number' || typeof value === 'boolean' || value === undefined) return String(value);
+  if (typeof value === 'symbol') return value.description === 'hidden' ? 'something else, which is not shown: it may be a secret' : 'a symbol';
   if (typeof value === 'function') return 'a function';
   return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
 }

@@ -1,9 +1,11 @@
 'use strict';
 
+const os = require('node:os');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const native = require('./load');
 const { bridge } = require('./bridge');
+const { captures } = require('./capture-counts');
 const { MB, clones, room } = require('./clone');
 const { decided, doubt, haste, waitMs } = require('./confirmation');
 const { withDeclarations } = require('./declarations');
@@ -13,6 +15,7 @@ const { Ladder, isoTime } = require('./ladder');
 const { withKnownLeaks } = require('./known-leaks');
 const { Packages } = require('./packages');
 const { MOST_MS, withPositions, within } = require('./positions');
+const { noteSpelled } = require('./redact');
 const { capture, snapshotName } = require('./snapshot');
 const { OFF } = require('./suspect-sites');
 
@@ -107,6 +110,7 @@ class Evidence {
     const released = this.#released;
     const at = Date.now();
     if (this.#refused) {
+      if (this.isWanted) captures.refused();
       const census = await this.#countObjects();
       if (released !== this.#released) return;
       this.#census = census && { constructors: JSON.stringify(census.constructors), at };
@@ -172,11 +176,11 @@ class Evidence {
       const looked = await this.#capture('suspect', { ...what, signal });
       this.#pauseMs += looked.pauseMs;
       if (released !== this.#released) return undefined;
-      const { growth, matchedByReason, mode, pauseMs } = looked;
+      const { growth, spelled, matchedByReason, mode, pauseMs } = looked;
       if (growth) {
         const told = { ...growth, constructors: growth.constructors.slice(0, MOST_COUNTED) };
         // As text, which is one object: what we keep is not for the next look to find.
-        this.#lastLook = { at, mode, pauseMs, matchedByReason, text: JSON.stringify(told) };
+        this.#lastLook = { at, mode, pauseMs, matchedByReason, spelled: JSON.stringify(spelled), text: JSON.stringify(told) };
         this.#ladder.add('graph', at, WHY.suspect, looked);
       } else this.#keep(looked, at, WHY.late);
       return looked.capture;
@@ -214,6 +218,7 @@ class Evidence {
     const isKnown = found.growth !== undefined;
     if (baseline && !isKnown && !container) await sleep(baseline.at + this.#leastAgeMs - Date.now());
     let refused = (isKnown ? undefined : this.refusal(when)) ?? (baseline ? undefined : this.#refused ?? 'no baseline was taken before the verdict');
+    if (refused && this.isWanted) captures.refused();
     try {
       if (!refused && !isKnown) found = await this.#growth(baseline, onError, when);
     } catch (error) {
@@ -221,7 +226,7 @@ class Evidence {
       onError(error);
     }
     if (container && refused && this.#lastLook) {
-      found = { ...this.#lastLook, reason: `as of ${isoTime(this.#lastLook.at)}: ${refused}` };
+      found = { ...this.#recalled(), reason: `as of ${isoTime(this.#lastLook.at)}: ${refused}` };
       refused = undefined;
     }
     const census = refused ? await this.#counted(refused) : undefined;
@@ -233,6 +238,7 @@ class Evidence {
       pid: process.pid,
       threadId,
       node: process.version,
+      host: os.hostname(),
       verdict,
       ...(container && { containerLimit: container }),
       culprits: sure?.culprits ?? found.growth?.culprits ?? [],
@@ -254,11 +260,15 @@ class Evidence {
         ladder: this.#ladder.take(counters(), isKnown),
         confirmation: sure?.note ?? null,
       },
-    });
+    }, [...JSON.parse(found.spelled ?? '[]'), ...sure?.spelled ?? []]);
   }
 
-  /** The report with what only files can tell: where places are in the sources, whose they are, and what is known of the leaks. */
-  async describe(report) {
+  /**
+   * The report with what only files can tell: where places are in the sources, whose they are, and what is known of the leaks. `spelled`:
+   * which of its names may be told at `names`.
+   */
+  async describe(report, spelled) {
+    noteSpelled(report, spelled);
     const packages = new Packages();
     await withPositions(report, packages);
     await withDeclarations(report.culprits);
@@ -271,7 +281,11 @@ class Evidence {
   #known(verdict) {
     if (!this.#lastLook || this.#mode === 'snapshot') return undefined;
     const isFresh = Date.now() - this.#lastLook.at <= this.#freshMs;
-    if (!isFresh && !verdict.evidence?.confirmedBy) return undefined;
+    return isFresh || verdict.evidence?.confirmedBy ? this.#recalled() : undefined;
+  }
+
+  /** The last look at a suspicion, with its growth as it was found. */
+  #recalled() {
     const { text, ...look } = this.#lastLook;
     return { ...look, growth: JSON.parse(text) };
   }
@@ -280,11 +294,11 @@ class Evidence {
     const file = this.#mode === 'snapshot' && when === 'leak' ? path.join(this.#directory, snapshotName()) : undefined;
     const at = Date.now();
     const looked = await this.#capture(when, { file, budget: this.#budget, product: 'growth', since: taken });
-    const { growth, matchedByReason, mode, reason, pauseMs, fileError } = looked;
+    const { growth, spelled, matchedByReason, mode, reason, pauseMs, fileError } = looked;
     this.#pauseMs += pauseMs;
     this.#ladder.add('graph', at, WHY[when], looked);
     if (fileError) onError(fileError);
-    return { at, pauseMs, growth, matchedByReason, mode, reason, files: file && !fileError ? [file] : [] };
+    return { at, pauseMs, growth, spelled: JSON.stringify(spelled), matchedByReason, mode, reason, files: file && !fileError ? [file] : [] };
   }
 
   /**
@@ -316,7 +330,7 @@ class Evidence {
       const { culprits, decisions } = decided(
         JSON.parse(first).culprits, looked.growth.culprits,
         { beforeMs: sinceMs, betweenMs: at - wentOnAt, floorBytesPerSecond: verdict.growthBytesPerSecond ?? 0 });
-      return { culprits, note: { why, reason: null, at: isoTime(at), afterMs: at - found.at, decisions } };
+      return { culprits, spelled: looked.spelled, note: { why, reason: null, at: isoTime(at), afterMs: at - found.at, decisions } };
     } catch (error) {
       onError(error);
       return refused(`the second look could not be taken: ${error.message}`);

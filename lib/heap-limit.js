@@ -3,8 +3,9 @@
 // What JavaScript has to do with the heap's limit: native code watches it and writes the report; whatever needs the event loop is added here,
 // if it ever runs again.
 
-const { threadId } = require('node:worker_threads');
+const os = require('node:os');
 const v8 = require('node:v8');
+const { threadId } = require('node:worker_threads');
 const native = require('./load');
 const { bridge } = require('./bridge');
 const { clones } = require('./clone');
@@ -20,7 +21,7 @@ class AtLimit {
   #describe;
 
   /**
-   * `tell(event, ...payload)` emits an event; `describe(report)` gives the promise of the report with what only files can tell.
+   * `tell(event, ...payload)` emits an event; `describe(report, spelled)` gives the promise of the report with what only files can tell.
    */
   constructor(options, tell, describe) {
     this.#options = options;
@@ -41,6 +42,7 @@ class AtLimit {
       slackBytes: slackMB === undefined ? undefined : slackMB * MB,
       snapshot, captures, waitMs, directory, maxFiles, maxBytes, threadId, lineEnds,
       node: process.version,
+      host: os.hostname(),
       blind: evidence === 'none' ? 'evidence is switched off' : undefined,
       noClone: clones.reason,
     };
@@ -57,11 +59,11 @@ class AtLimit {
   }
 
   /** Has the report complete: described, in its file, and told. */
-  async #finish({ path, report, problem, cpuMs, peakBytes }) {
+  async #finish({ path, report, spelled, problem, cpuMs, peakBytes }) {
     if (problem) this.#tell('error', fromJson(problem));
     const looked = report.evidence.ladder.at(-1);
     if (looked?.mode === 'clone' && cpuMs !== undefined) Object.assign(looked, { cpuMs, peakBytes });
-    await this.#describe(report);
+    await this.#describe(report, spelled);
     try {
       translated(() => native.writeFileAtomic(path, `${JSON.stringify(report, null, 2)}\n`));
     } catch (error) {

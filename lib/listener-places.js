@@ -3,6 +3,7 @@
 // Where the listeners that became more are written: a function does not tell that, the graph of the heap does.
 
 const { clones, room, MB } = require('./clone');
+const { noteSpelled } = require('./redact');
 const { capture } = require('./snapshot');
 
 const { nextTick } = process;
@@ -43,11 +44,11 @@ class Locator {
     this.#lastAt = Date.now();
     const aborter = new AbortController();
     this.#aborter = aborter;
-    const over = (audit) => {
-      if (!aborter.signal.aborted) this.#over(audit);
+    const over = (audit, spelled) => {
+      if (!aborter.signal.aborted) this.#over(audit, spelled);
     };
     // What cannot be looked at is told without.
-    capture({ product: 'audit', mode: 'clone', signal: aborter.signal }).then(({ audit }) => over(audit), () => over());
+    capture({ product: 'audit', mode: 'clone', signal: aborter.signal }).then(({ audit, spelled }) => over(audit, spelled), () => over());
   }
 
   /** Gives up what is under way; what waited for it is told without. */
@@ -56,10 +57,12 @@ class Locator {
     this.#over();
   }
 
-  #over(audit) {
+  #over(audit, spelled) {
     this.#aborter = undefined;
     for (const { growth, tell } of this.#waiting.splice(0)) {
       if (audit) fill(growth, audit);
+      // What keeps the loop alive is called as Node calls it.
+      noteSpelled(growth, growth.kind === 'resource' ? [...spelled ?? [], growth.constructorName] : spelled);
       // What a listener throws is an uncaught exception, as with any emitter, not a rejection.
       nextTick(tell, growth);
     }

@@ -8,6 +8,7 @@ const { functionsOf, kindOf, constructorNameOf, resourceCounts, visitCounts } = 
 const { Locator } = require('./listener-places');
 const { maxListeners } = require('./max-listeners');
 const { auditorOptions, snapshotOptions } = require('./options');
+const { noteSpelled } = require('./redact');
 const { capture } = require('./snapshot');
 
 const dispose = Symbol.dispose ?? Symbol.for('nodejs.dispose');
@@ -132,6 +133,18 @@ class ListenerAuditor extends EventEmitter {
       });
     });
     return rows.sort((a, b) => b.count - a.count);
+  }
+
+  /** What is watched, and how many listeners it has in all; counts as no tick: `{ emitter: { targets, listeners }, target: { ... } }`. */
+  totals() {
+    const totals = { emitter: { targets: 0, listeners: 0 }, target: { targets: 0, listeners: 0 } };
+    for (const { ref, kind } of this.#watched) {
+      const target = ref?.deref();
+      if (target === undefined) continue;
+      totals[kind].targets += 1;
+      visitCounts(target, kind, (_event, count) => { totals[kind].listeners += count; });
+    }
+    return totals;
   }
 
   [dispose]() {
@@ -328,10 +341,10 @@ function folded(growths) {
 
 /** Who listens to what in this thread, on every live emitter and event target; its timers, handles and promises. */
 async function auditListeners(options) {
-  const { mode, signal } = snapshotOptions(options);
+  const { mode, signal, redact } = snapshotOptions(options);
   const resources = Object.fromEntries(resourceCounts());
-  const { audit, mode: used, reason, pauseMs, durationMs } = await capture({ product: 'audit', mode, signal });
-  return { ...audit, resources, mode: used, reason, pauseMs, durationMs };
+  const { audit, spelled, mode: used, reason, pauseMs, durationMs } = await capture({ product: 'audit', mode, signal, redact });
+  return noteSpelled({ ...audit, resources, mode: used, reason, pauseMs, durationMs }, spelled);
 }
 
 module.exports = { ListenerAuditor, auditListeners };

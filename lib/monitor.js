@@ -4,19 +4,24 @@ const { EventEmitter } = require('node:events');
 const { performance } = require('node:perf_hooks');
 const { threadId } = require('node:worker_threads');
 const v8 = require('node:v8');
-const { NativeMonitor } = require('./load');
+const native = require('./load');
 const { tellDeaths } = require('./deaths');
 const { CountRecord, place, recordLook, recordReport, unwatch, watch } = require('./black-box');
 const { bridge } = require('./bridge');
+const { captures } = require('./capture-counts');
+const { Channels } = require('./channels');
 const { Evidence } = require('./evidence');
 const { fromJson, translated, translatedAsync } = require('./errors');
 const { observeGc } = require('./gc-observer');
 const { AtLimit } = require('./heap-limit');
+const { resourceCounts } = require('./listener-counts');
 const { ListenerAuditor } = require('./listeners');
 const { warn } = require('./logger');
 const { alertDetails, alertMessage } = require('./messages');
 const { exportOptions, monitorOptions } = require('./options');
 const { requests } = require('./requests');
+const { routeNote, routes } = require('./routes');
+const { started, stopped } = require('./running');
 const { SuspectSites } = require('./suspect-sites');
 const { Suspicion } = require('./suspicion');
 
@@ -53,22 +58,30 @@ class MemoryMonitor extends EventEmitter {
   #undelivered = [];
   /** Whether those who died before were asked for. */
   #hasLookedBack = false;
+  #lastReport = null;
   /** When the first sample was taken, and for how long it has held this thread up. */
   #startedAt;
   #spentMs = 0;
+  /** What was told since the monitor was made, by event. */
+  #told = {
+    sample: 0, suspect: 0, leak: 0, threshold: 0, recovered: 0, 'oom-risk': 0, 'heap-limit': 0, 'container-limit': 0, postmortem: 0, listeners: 0, error: 0,
+  };
+  #newest;
+  #channels;
 
   constructor(options) {
     super();
     this.#options = monitorOptions(options);
     const { intervalMs, alertThresholdMB, maxSamples, historyBytes } = this.#options;
     this.#native = translated(
-      () => new NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
+      () => new native.NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
     this.#wantsCpu = this.#native.wantsCpu;
     const onLook = this.#options.blackBox && ((when, looked) => recordLook(this.#native, when, looked));
     this.#evidence = new Evidence(this.#options, undefined, onLook);
     this.#evidence.onBaseline = (capture, rung) => this.#native.keepBaseline(capture, rung && JSON.stringify(rung));
-    this.#atLimit = new AtLimit(this.#options, (...told) => this.#tellLater(...told), async (report) => {
-      await this.#evidence.describe(report);
+    this.#atLimit = new AtLimit(this.#options, (...told) => this.#tellLater(...told), async (report, spelled) => {
+      await this.#evidence.describe(report, spelled);
+      this.#complete(report);
       recordReport(this.#native, report);
     });
     this.#sites = new SuspectSites(this.#options);
@@ -79,6 +92,7 @@ class MemoryMonitor extends EventEmitter {
     this.#auditor = new ListenerAuditor({ intervalMs, locate }, () => !this.#evidence.isBusy, counts && ((now) => counts.take(now)));
     this.#auditor.on('growth', (growth) => this.#tell('listeners', growth));
     if (this.#options.containerWatch) this.#native.watchContainer();
+    this.#channels = new Channels(this.#options, (message) => this.emit('alert', message));
   }
 
   /** Starts sampling. Does nothing where it runs already. */
@@ -86,11 +100,13 @@ class MemoryMonitor extends EventEmitter {
     if (this.#running) return this;
     const native = this.#native;
     this.#refresh();
-    const problem = translated(() => native.start(() => this.#onWake(), place(this.#options), this.#atLimit.begin()));
+    const problem = translated(() => native.start(() => this.#onWake(), threadId, place(this.#options), this.#atLimit.begin()));
     this.#running = true;
     if (problem) this.#tellLater('error', fromJson(JSON.parse(problem)));
     else if (this.#options.blackBox) watch(native);
+    started(this);
     requests.start();
+    if (this.#options.routes) routes.start();
     try {
       if (this.#options.listeners) this.#auditor.start();
       if (!bridge.available) this.#gcObserver = observeGc((...gc) => native.recordGc(...gc));
@@ -118,7 +134,9 @@ class MemoryMonitor extends EventEmitter {
   stop() {
     if (!this.#running) return this;
     this.#running = false;
+    stopped(this);
     requests.stop();
+    if (this.#options.routes) routes.stop();
     unwatch(this.#native);
     this.#native.stop();
     this.#auditor.stop();
@@ -154,6 +172,41 @@ class MemoryMonitor extends EventEmitter {
   /** What the counters say, as of the last sample. */
   verdict() {
     return JSON.parse(this.#native.verdict());
+  }
+
+  /** The newest LeakReport; null where none was made. */
+  leakReport() {
+    return this.#lastReport;
+  }
+
+  /** Requests by route, as far as they were counted, and the route that the floor's growth comes from. */
+  routes() {
+    return { counted: routes.table(), ...(routeNote(JSON.parse(this.#native.route())) ?? { leak: null, reason: 'no request was counted', floors: 0 }) };
+  }
+
+  /** All figures of this thread at once, what is counted since the monitor was made, and what it costs: what metrics are made of. */
+  metrics() {
+    const { samplingCpuMs, bytes, ...counted } = JSON.parse(this.#native.totals());
+    const { pauseMs, cpuMs } = captures.cost;
+    return {
+      threadId,
+      sample: this.#newest ?? null,
+      verdict: this.verdict(),
+      ...counted,
+      requests: requests.count,
+      routes: routes.table(),
+      alerts: { ...this.#told },
+      listeners: this.#auditor.totals(),
+      resources: Object.fromEntries(resourceCounts()),
+      captures: { counts: captures.counts, pauseMs },
+      channels: this.#channels.counts(),
+      own: { samplingCpuMs, javascriptMs: this.#spentMs, cloneCpuMs: cpuMs, bytes },
+    };
+  }
+
+  /** Waits until the channels have sent what they hold, for `timeoutMs` at most; says whether they have. */
+  flush(timeoutMs) {
+    return this.#channels.flush(timeoutMs);
   }
 
   /**
@@ -205,6 +258,7 @@ class MemoryMonitor extends EventEmitter {
       // It opens a file, which a process out of descriptors cannot do; the last figures stay. Thrown from a wake-up, this
       // would end the host.
     }
+    if (this.#options.routes && routes.isUsed) this.#native.publishRoutes(routes.counts);
     if (bridge.available) return this.#native.refresh(this.#arrayBuffers, this.#rss, requests.count, this.#cpuMs, 0, 0, 0, 0);
     this.#gcObserver?.flush();
     const heap = v8.getHeapStatistics();
@@ -227,14 +281,31 @@ class MemoryMonitor extends EventEmitter {
       const event = this.#undelivered.shift();
       if (event.type === 'sample') {
         newest = event.sample;
+        this.#newest = newest;
+        this.#told.sample += 1;
         this.#sites.sampled(newest.gc.major);
         this.emit('sample', newest);
       } else {
         this.#alert(event);
       }
     }
-    if (newest && this.#running) this.#suspicion.poll();
+    if (newest && this.#running) {
+      this.#suspicion.poll();
+      this.#show();
+    }
     return newest;
+  }
+
+  /** Lets other threads see the figures, if anybody looks. */
+  #show() {
+    if (!native.boardIsRead()) return;
+    const began = now();
+    try {
+      native.showOnBoard(threadId, JSON.stringify(this.metrics()));
+    } catch {
+      // Nothing of the host's fails because figures could not be shown.
+    }
+    this.#spentMs += now() - began;
   }
 
   #alert({ type, verdict, ...details }) {
@@ -244,6 +315,7 @@ class MemoryMonitor extends EventEmitter {
         break;
       case 'suspect':
         if (this.#running) this.#sites.begin();
+        this.#told.suspect += 1;
         // Most come to nothing: not worth a line in anybody's log.
         this.emit('suspect', verdict);
         break;
@@ -253,6 +325,7 @@ class MemoryMonitor extends EventEmitter {
       case 'leak':
         this.#report(verdict).then(
           (report) => {
+            this.#complete(report);
             if (this.#options.blackBox) recordReport(this.#native, report);
             this.#tellLater('leak', report);
           },
@@ -272,6 +345,7 @@ class MemoryMonitor extends EventEmitter {
     const { usedBytes, limitBytes, reason } = risk;
     const counters = () => this.#counters();
     this.#evidence.report(this.verdict(), onError, undefined, counters, { usedBytes, limitBytes }).then((report) => {
+      this.#complete(report);
       recordReport(this.#native, report);
       this.#native.recordContainerCaptured(usedBytes, limitBytes, reason);
       this.#tellLater('container-limit', report);
@@ -284,13 +358,22 @@ class MemoryMonitor extends EventEmitter {
     return this.#evidence.report(verdict, onError, this.#sites.end(onError), () => this.#counters());
   }
 
+  /** Adds to a report what the requests say, and keeps it. It stays the same object: which of its names may be told is known by that. */
+  #complete(report) {
+    const note = this.#options.routes ? routeNote(JSON.parse(this.#native.route())) : undefined;
+    if (note) report.routes = note;
+    this.#lastReport = report;
+  }
+
   /** From a promise: a listener that throws is then an uncaught exception, as with any emitter, not a rejection. */
   #tellLater(event, ...payload) {
     nextTick(() => this.#tell(event, ...payload));
   }
 
-  /** Emits the event; where nobody listens, the logger is told instead. */
+  /** Emits the event, and has the channels send it; where nobody listens and nothing sends it, the logger is told instead. */
   #tell(event, payload, ...more) {
+    if (event in this.#told) this.#told[event] += 1;
+    if (this.#channels.tell(event, payload) && this.listenerCount(event) === 0) return;
     if (this.listenerCount(event) > 0) {
       this.emit(event, payload, ...more);
       return;

@@ -6,7 +6,8 @@ const path = require('node:path');
 const { Readable } = require('node:stream');
 const { fileURLToPath } = require('node:url');
 const { isMainThread } = require('node:worker_threads');
-const { invalidArg } = require('./errors');
+const { channelOptions, environmentChannels } = require('./channels/options');
+const { HeapwardenError, invalidArg } = require('./errors');
 const { processWarnings } = require('./logger');
 
 /** See `docs/snapshots.md`, "Files". */
@@ -46,7 +47,11 @@ function monitorOptions(options = {}) {
     containerWatch: boolean('containerWatch', options.containerWatch ?? true),
     postmortem: boolean('postmortem', options.postmortem ?? (isMainThread && blackBox(options) !== undefined)),
     heapLimit: heapLimit(options.heapLimit),
+    routes: boolean('routes', options.routes ?? true),
     logger: logger(options.logger ?? processWarnings),
+    channels: channelOptions(options.channels, { whole, oneOf, filePath, logger, redactionLevel }),
+    flushMs: whole('flushMs', options.flushMs ?? 2000, 0, 60_000),
+    service: serviceName(options.service),
   };
 }
 
@@ -196,10 +201,52 @@ function snapshotOptions(options = {}) {
   boolean('summary', summary);
   oneOf('mode', mode, ['auto', 'inline', 'clone']);
   oneOf('compress', compress, [false, 'gzip', 'zstd']);
+  const redact = redactionLevel('redact', options.redact ?? 'full');
   return {
     path: options.path, directory: directory(options.directory), compress, summary, mode, sourceMaps,
-    signal: abortSignal(options.signal), budget: budget(options),
+    signal: abortSignal(options.signal), budget: budget(options), redact,
   };
+}
+
+/** How much of the heap may be told, checked. */
+function redactionLevel(name, value) {
+  return oneOf(name, value, ['full', 'names', 'shape']);
+}
+
+/** The options of the HTTP endpoints, checked; see `docs/endpoints.md`. */
+function endpointOptions(options = {}, env = process.env) {
+  plainObject('options', options);
+  const { guard, monitor, metrics, allowFull = false, capturesPerMinute = 10, downloadMs = 300_000, stallMs = 20_000, prefix = '' } = options;
+  for (const [name, value] of Object.entries({ guard, metrics })) {
+    if (value !== undefined && typeof value !== 'function') throw invalidArg(name, 'a function', value);
+  }
+  if (monitor !== undefined && typeof monitor?.verdict !== 'function') throw invalidArg('monitor', 'a MemoryMonitor', monitor);
+  // A guard that was given is meant to decide alone; a token beside it must have been given as well.
+  const token = options.token ?? (guard ? undefined : fromEnvironment(env, 'HEAPWARDEN_TOKEN', String));
+  if (token === undefined && guard === undefined) {
+    throw new HeapwardenError('HEAPWARDEN_ERR_NO_AUTH',
+      'the endpoints are not mounted, because anybody could read them: give { token } (node -p "crypto.randomBytes(32).toString(\'hex\')"), ' +
+      'or set HEAPWARDEN_TOKEN, or give { guard(request) } of your own');
+  }
+  // Not in the message what was found: it may be the token.
+  if (token !== undefined && (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))) {
+    throw new HeapwardenError('HEAPWARDEN_ERR_INVALID_ARG', 'token: expected a string of visible ASCII characters without spaces, found something else');
+  }
+  return {
+    token, guard, monitor, metrics,
+    allowFull: boolean('allowFull', allowFull),
+    capturesPerMinute: whole('capturesPerMinute', capturesPerMinute, 1, 600),
+    downloadMs: whole('downloadMs', downloadMs, 100, DAY_MS),
+    stallMs: whole('stallMs', stallMs, 50, DAY_MS),
+    prefix: urlPrefix(prefix),
+    directory: options.directory === undefined ? undefined : directory(options.directory),
+    mode: oneOf('mode', options.mode ?? 'auto', ['auto', 'inline', 'clone']),
+  };
+}
+
+function urlPrefix(value) {
+  if (typeof value !== 'string' || (value !== '' && !/^\/[\w/.-]*[\w.-]$/.test(value))) throw invalidArg('prefix', 'a path such as "/_heap"', value);
+  return value;
 }
 
 /** The options of an analysis of snapshots, checked. */
@@ -299,6 +346,10 @@ function environmentOptions(env = process.env) {
     containerWatch: onOrOff(env, 'HEAPWARDEN_CONTAINER_WATCH'),
     postmortem: onOrOff(env, 'HEAPWARDEN_POSTMORTEM'),
     heapLimit: heapLimitFromEnvironment(env),
+    routes: onOrOff(env, 'HEAPWARDEN_ROUTES'),
+    channels: environmentChannels((name) => fromEnvironment(env, name, String), (name) => fromEnvironment(env, name, Number)),
+    flushMs: fromEnvironment(env, 'HEAPWARDEN_FLUSH_MS', Number),
+    service: fromEnvironment(env, 'OTEL_SERVICE_NAME', String),
   };
 }
 
@@ -320,11 +371,17 @@ function heapLimitFromEnvironment(env) {
   return (onOrOff(env, 'HEAPWARDEN_HEAP_LIMIT') ?? true) && given;
 }
 
-/** The signal that has a snapshot written, and how it is compressed, as HEAPWARDEN_* sets them. */
+/** The signal that has a snapshot written, and how it is compressed and redacted, as HEAPWARDEN_* sets them. */
 function triggerOptions(env = process.env) {
   const compress = fromEnvironment(env, 'HEAPWARDEN_SNAPSHOT_COMPRESS', String) ?? false;
   if (compress) oneOf('HEAPWARDEN_SNAPSHOT_COMPRESS', compress, ['gzip', 'zstd']);
-  return { name: fromEnvironment(env, 'HEAPWARDEN_SNAPSHOT_SIGNAL', String), compress };
+  const redact = redactionLevel('HEAPWARDEN_SNAPSHOT_REDACT', fromEnvironment(env, 'HEAPWARDEN_SNAPSHOT_REDACT', String) ?? 'full');
+  return { name: fromEnvironment(env, 'HEAPWARDEN_SNAPSHOT_SIGNAL', String), compress, redact };
+}
+
+/** How `heapwarden/register` tells what happens: `text` or `json`. */
+function outputOption(env = process.env) {
+  return oneOf('HEAPWARDEN_OUTPUT', fromEnvironment(env, 'HEAPWARDEN_OUTPUT', String) ?? 'text', ['text', 'json']);
 }
 
 /** Numbers are read strictly, so that `30s` is an error that names its variable and not NaN. */
@@ -365,6 +422,13 @@ function oneOf(name, value, allowed) {
   return value;
 }
 
+/** What alerts call the program; by default what OpenTelemetry does. */
+function serviceName(value = process.env.OTEL_SERVICE_NAME?.trim()) {
+  if (value === undefined || value === '') return undefined;
+  if (typeof value !== 'string' || value.length > 200) throw invalidArg('service', 'a text of 200 characters at most', value);
+  return value;
+}
+
 function directory(value = 'heapwarden-evidence') {
   if (typeof value !== 'string' || value === '') throw invalidArg('directory', 'a path', value);
   return path.resolve(value);
@@ -377,5 +441,6 @@ function logger(value) {
 
 module.exports = {
   monitorOptions, auditorOptions, exportOptions, snapshotOptions, analysisOptions, summaryOptions, diffOptions, pathOptions,
-  allocationOptions, leakCheckOptions, leakBudgetOptions, perFileOptions, filePath, snapshotSource, environmentOptions, triggerOptions,
+  allocationOptions, endpointOptions, leakCheckOptions, leakBudgetOptions, perFileOptions, filePath, redactionLevel, snapshotSource,
+  environmentOptions, outputOption, triggerOptions,
 };

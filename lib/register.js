@@ -17,7 +17,7 @@ try {
 function register() {
   const native = require('./load');
   const { MemoryMonitor } = require('./monitor');
-  const { environmentOptions, monitorOptions, triggerOptions } = require('./options');
+  const { environmentOptions, monitorOptions, outputOption, triggerOptions } = require('./options');
   const { snapshotOnSignal } = require('./trigger');
   const { alertMessage } = require('./messages');
 
@@ -25,38 +25,27 @@ function register() {
   const { directory, maxFiles, maxBytes } = monitorOptions(options);
   const monitor = new MemoryMonitor(options);
 
-  const keep = (report) => {
-    const json = JSON.stringify(report, null, 2);
-    say(native.renderLeakReport(json));
-    const time = report.reportedAt.replace(/[-:]/g, '').replace('.', '-');
-    const file = path.join(directory, `heapwarden-leak-${time}-${process.pid}-${threadId}.json`);
+  const told = outputOption() === 'json' ? asJson : asText(native, alertMessage);
+  /** Writes `value` into the directory, and says where it is. */
+  const kept = (kind, time, { pid, threadId: thread }, value) => {
+    const file = path.join(directory, `heapwarden-${kind}-${time.replace(/[-:]/g, '').replace('.', '-')}-${pid}-${thread}.json`);
     try {
-      native.writeFileAtomic(file, `${json}\n`);
-      say(`heapwarden: report written to ${file}`);
+      native.writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`);
+      return { file };
     } catch (error) {
       const { fromNative } = require('./errors');
-      say(`heapwarden: the report could not be written: ${fromNative(error).message}`);
+      return { problem: fromNative(error).message };
     }
   };
-  monitor.on('leak', keep);
-  monitor.on('container-limit', keep);
+  for (const event of ['leak', 'container-limit']) {
+    monitor.on(event, (report) => say(told(event, report, kept('leak', report.reportedAt, { pid: process.pid, threadId }, report))));
+  }
   monitor.on('postmortem', (finding) => {
-    say(`heapwarden: ${alertMessage('postmortem', finding)}`);
-    const time = (finding.endedAt ?? finding.lastSeenAt).replace(/[-:]/g, '').replace('.', '-');
-    const file = path.join(directory, `heapwarden-postmortem-${time}-${finding.pid}-${finding.threadId}.json`);
-    try {
-      native.writeFileAtomic(file, `${JSON.stringify(finding, null, 2)}\n`);
-    } catch (error) {
-      const { fromNative } = require('./errors');
-      say(`heapwarden: the postmortem could not be written: ${fromNative(error).message}`);
-    }
+    say(told('postmortem', finding, kept('postmortem', finding.endedAt ?? finding.lastSeenAt, finding, finding)));
   });
-  monitor.on('heap-limit', (report, file) => {
-    say(native.renderLeakReport(JSON.stringify(report)));
-    say(`heapwarden: report written to ${file}`);
-  });
+  monitor.on('heap-limit', (report, file) => say(told('heap-limit', report, { file })));
   for (const event of ['threshold', 'recovered', 'listeners', 'oom-risk', 'error']) {
-    monitor.on(event, (payload) => say(`heapwarden: ${alertMessage(event, payload)}`));
+    monitor.on(event, (payload) => say(told(event, payload, {})));
   }
   monitor.start();
 
@@ -65,4 +54,20 @@ function register() {
   } catch (error) {
     warn(`heapwarden takes no snapshot on a signal: ${error.message}`, error.code ?? 'HEAPWARDEN_ERR_REGISTER');
   }
+}
+
+/** What is said of an event, for people: of a LeakReport all of it. */
+function asText(native, alertMessage) {
+  const reports = new Set(['leak', 'container-limit', 'heap-limit']);
+  return (event, payload, { file, problem }) => {
+    if (!reports.has(event)) return `heapwarden: ${alertMessage(event, payload)}${problem ? `\nheapwarden: the postmortem could not be written: ${problem}` : ''}`;
+    const where = problem ? `the report could not be written: ${problem}` : `report written to ${file}`;
+    return `${native.renderLeakReport(JSON.stringify(payload))}heapwarden: ${where}`;
+  };
+}
+
+/** What is said of an event, for programs: a line of JSON, with the event's payload and the file that it is in. */
+function asJson(event, payload, { file, problem }) {
+  const value = payload instanceof Error ? { code: payload.code ?? null, message: payload.message } : payload;
+  return JSON.stringify({ heapwarden: { event, ...(file && { file }), ...(problem && { problem }), payload: value } });
 }

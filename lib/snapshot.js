@@ -8,6 +8,7 @@ const { threadId } = require('node:worker_threads');
 const v8 = require('node:v8');
 const native = require('./load');
 const { bridge } = require('./bridge');
+const { captures } = require('./capture-counts');
 const { clones, inClone, noRoom, room: roomFor } = require('./clone');
 const { withDeclarations } = require('./declarations');
 const { fromJson, invalidArg, translated, translatedAsync, unsupported } = require('./errors');
@@ -28,9 +29,13 @@ const { withPositions } = require('./positions');
  * `steady` since the graphs of `since` and `between`, with `calls` between each two and a `tally` that has measured beside each. In a clone of
  * the process if `mode` and memory allow, which stops this thread for the fork alone; or inline, which stops it until V8 is through. Aborted, it rejects with the
  * signal's reason and leaves no file. With a `file` there must be space for it; with a `budget` (`{ maxFiles, maxBytes }`) the oldest of
- * our own snapshots beside it make way, and `evicted` has their paths.
+ * our own snapshots beside it make way, and `evicted` has their paths. What is redacted (`redact`) is so before it gets to a file or an analysis.
  */
-async function capture({ mode = 'auto', room = roomFor, inlineRefusal = shortageOf('inline'), ...given }) {
+function capture(options) {
+  return captures.counted(options.signal, () => take(options));
+}
+
+async function take({ mode = 'auto', room = roomFor, inlineRefusal = shortageOf('inline'), ...given }) {
   given.signal?.throwIfAborted();
   const started = performance.now();
   const done = (taken) => ({ ...taken, durationMs: performance.now() - started });
@@ -61,9 +66,10 @@ function shortageOf(way) {
   };
 }
 
-function newCapture({ file, compress, product, since, between, calls, tally, budget }) {
+function newCapture({ file, compress, product, since, between, calls, tally, budget, redact }) {
   return translated(() => {
     const made = new native.NativeCapture(file, product, since, compress || undefined, between, calls, tally);
+    if (redact && redact !== 'full') made.redact(redact);
     if (budget) made.keepWithin(budget.maxFiles, budget.maxBytes);
     made.checkSpace(v8.getHeapStatistics().used_heap_size);
     return made;
@@ -160,13 +166,13 @@ function withExtension(name, compress) {
 
 /** Writes a snapshot of this thread's heap and gives its path and summary. */
 async function writeSnapshot(options) {
-  const { path: given, directory, compress, summary, mode, sourceMaps, signal, budget } = snapshotOptions(options);
+  const { path: given, directory, compress, summary, mode, sourceMaps, signal, budget, redact } = snapshotOptions(options);
   const file = given === undefined
     ? path.join(directory, snapshotName(compress))
     : withExtension(path.resolve(given), compress);
   const product = summary ? 'summary' : 'file';
   // A file that somebody named is theirs to look after, and so is what stands beside it.
-  const taken = await capture({ file, compress, product, mode, signal, budget: given === undefined ? budget : undefined });
+  const taken = await capture({ file, compress, product, mode, signal, redact, budget: given === undefined ? budget : undefined });
   return {
     path: file,
     bytes: taken.bytes,
@@ -184,8 +190,8 @@ async function writeSnapshot(options) {
 
 /** The summary of this thread's heap, with nothing on disk. */
 async function captureSummary(options) {
-  const { mode, sourceMaps, signal } = snapshotOptions(options);
-  const { summary, mode: used, reason, pauseMs, durationMs } = await capture({ product: 'summary', mode, signal });
+  const { mode, sourceMaps, signal, redact } = snapshotOptions(options);
+  const { summary, mode: used, reason, pauseMs, durationMs } = await capture({ product: 'summary', mode, signal, redact });
   return { summary: await placed(summary, sourceMaps), mode: used, reason, pauseMs, durationMs };
 }
 

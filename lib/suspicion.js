@@ -1,5 +1,6 @@
 'use strict';
 
+const { captures } = require('./capture-counts');
 const { translated } = require('./errors');
 
 /**
@@ -25,6 +26,7 @@ class Suspicion {
     const number = this.#native.lookWanted();
     if (number === 0 || this.#evidence.isBusy) return;
     if (this.#evidence.refusal('suspect')) {
+      captures.refused();
       this.#native.lookRefused(number);
       return;
     }

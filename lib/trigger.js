@@ -29,7 +29,7 @@ for (const fault of ['SIGSEGV', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGABRT', 'SIGIOT
  *
  * Throws where it cannot be that signal. In a worker nothing happens: signals go to the main thread.
  */
-function snapshotOnSignal({ name, compress, directory, maxFiles, maxBytes }, say) {
+function snapshotOnSignal({ name, compress, redact, directory, maxFiles, maxBytes }, say) {
   if (name === undefined || !isMainThread) return;
   if (!Object.hasOwn(constants.signals, name)) throw invalidArg(NAME, 'a signal of this system, such as "SIGUSR2"', name);
   if (Object.hasOwn(TAKEN, name)) {
@@ -44,7 +44,7 @@ function snapshotOnSignal({ name, compress, directory, maxFiles, maxBytes }, say
       return;
     }
     isBusy = true;
-    writeSnapshot({ directory, compress, maxFiles, maxBytes, summary: false })
+    writeSnapshot({ directory, compress, redact, maxFiles, maxBytes, summary: false })
       .then(line, (error) => `no snapshot: ${error.message} (${error.code ?? error.name})`)
       .then((text) => {
         isBusy = false;
