@@ -3,6 +3,7 @@
 // `heapwarden fingerprint`: by what the leaks of a report are recognised again.
 
 const fs = require('node:fs');
+const { plain } = require('./text');
 
 const summary = 'prints the fingerprints of a leak report';
 
@@ -50,10 +51,6 @@ function row({ fingerprint = '', constructorName, pattern, location, known, reta
     known: known?.reference ?? null,
   };
 }
-
-/** Names come from a heap: nothing in them may move the cursor. */
-// eslint-disable-next-line no-control-regex
-const plain = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
 
 function line({ fingerprint, constructorName, pattern, place, package: owner, known }) {
   const parts = [fingerprint || '(no fingerprint)', constructorName, `[${pattern}]`, place, owner && `(${owner})`, known && `known: ${known}`];

@@ -15,9 +15,13 @@ const USAGE = 2;
 
 /** A subcommand is a module with `summary`, `usage`, `options` (as parseArgs takes them) and `run(values, positionals)`. */
 const COMMANDS = {
-  fingerprint: () => require('./fingerprint'),
+  run: () => require('./run'),
+  summarize: () => require('./summarize'),
+  diff: () => require('./diff'),
+  report: () => require('./report'),
   postmortem: () => require('./postmortem'),
   replay: () => require('./replay'),
+  fingerprint: () => require('./fingerprint'),
 };
 
 /** What is wrong is how the command was called. */
@@ -35,7 +39,8 @@ Usage: heapwarden <command> [options]
 Commands:
 ${names.map((name) => `  ${name.padEnd(width)}  ${COMMANDS[name]().summary}`).join('\n')}
 
-Exit codes: ${OK} done, ${BAD_INPUT} an input or an output went wrong, ${USAGE} called in a way that is not understood.
+Exit codes: ${OK} done, ${BAD_INPUT} an input or an output went wrong, ${USAGE} called in a way that is not understood, 130 and 143 ended by SIGINT and SIGTERM;
+of run those of the program.
 `;
 }
 
@@ -53,7 +58,7 @@ async function main(args) {
     return await command.run(values, positionals, { UsageError, print });
   } catch (error) {
     process.stderr.write(`heapwarden: ${error.message}\n`);
-    if (!(error instanceof UsageError)) return BAD_INPUT;
+    if (!(error instanceof UsageError)) return error.exitCode ?? BAD_INPUT;
     process.stderr.write(`Try: heapwarden ${Object.hasOwn(COMMANDS, name ?? '') ? `${name} ` : ''}--help\n`);
     return USAGE;
   }

@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const native = require('../load');
 const { examine, isBad, mainOf, namesIn, recordingsAmong } = require('../deaths');
+const { plain } = require('./text');
 
 const summary = 'tells of what a recorded process died';
 
@@ -87,13 +88,6 @@ function row({ pid, threadId, lastSeenAt, endedAt, cause, title }) {
   const thread = threadId === 0 ? '' : ` worker ${threadId}`;
   const how = `${cause.kind}${cause.certainty === 'inferred' ? ' (inferred)' : ''}`;
   return `${plain(`  ${endedAt ?? lastSeenAt}  ${how.padEnd(28)}  pid ${pid}${thread}  ${title}`, 100)}\n`;
-}
-
-/** A line that no name of a program's can widen, or use to move the cursor. */
-function plain(line, most) {
-  // eslint-disable-next-line no-control-regex
-  const harmless = line.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f]/g, ' ').trimEnd();
-  return harmless.length > most ? `${harmless.slice(0, most - 3)}...` : harmless;
 }
 
 /** Whether the terminal is said to know more than ASCII. Windows' terminals are. */

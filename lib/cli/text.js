@@ -1,0 +1,37 @@
+'use strict';
+
+// Text for a terminal, of names that come from a heap or a file.
+
+const MB = 1024 * 1024;
+const UNITS = [[1024 * MB, 'GB'], [MB, 'MB'], [1024, 'kB']];
+
+/** A line that no name can widen, or use to move the cursor. */
+function plain(line, most = Infinity) {
+  // eslint-disable-next-line no-control-regex
+  const harmless = line.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f]/g, ' ').trimEnd();
+  return harmless.length > most ? `${harmless.slice(0, most - 3)}...` : harmless;
+}
+
+/** `12.3 MB`; with the sign of what is negative. */
+function bytes(count) {
+  const [size, unit] = UNITS.find(([least]) => Math.abs(count) >= least) ?? [1, 'B'];
+  return `${size === 1 ? count : (count / size).toFixed(1)} ${unit}`;
+}
+
+const signed = (text, count) => (count > 0 ? `+${text}` : text);
+
+/** `file:line`; nothing where the place is not known. */
+const place = (location) => (location ? `${location.file}:${location.line}` : '');
+
+/**
+ * Lines of columns under a head. A column is `[title, cell, isNumber]`; numbers stand to the right, and the last column may be as long as
+ * it is, up to the width.
+ */
+function table(columns, rows, width = 100) {
+  const cells = rows.map((row) => columns.map(([, cell]) => plain(String(cell(row)), 60)));
+  const widths = columns.map(([title], i) => Math.max(title.length, ...cells.map((line) => line[i].length)));
+  const line = (parts) => plain(`  ${parts.map((part, i) => (columns[i][2] ? part.padStart(widths[i]) : part.padEnd(widths[i]))).join('  ')}`, width);
+  return [line(columns.map(([title]) => title)), ...cells.map(line)].map((text) => `${text}\n`).join('');
+}
+
+module.exports = { bytes, place, plain, signed, table };

@@ -1,0 +1,157 @@
+'use strict';
+
+// What lies in evidence folders, of one process or of many: which leaks there are, in how many processes and since when, and who died of what.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { examine, isBad } = require('../deaths');
+
+const REPORT = /^heapwarden-leak-.+\.json$/;
+const RECORDING = /^heapwarden-flight-.+\.hwr$/;
+
+/** A folder of evidence has one for each pod, maybe below one for each service. */
+const MOST_DEPTH = 3;
+const MOST_NAMES = 100_000;
+const MOST_REPORTS = 10_000;
+const MOST_REPORT_BYTES = 4 * 2 ** 20;
+const MOST_RECORDINGS = 500;
+/** A path that tells leaks apart that have no fingerprint. */
+const STEPS = 6;
+
+/**
+ * Reads the evidence in `places`, files and folders, and gives `{ from, to, reports, hosts, processes, leaks, deaths, unreadable, passedOver }`.
+ * `tell(report)` may give another report in its place: a redacted one. `signal` ends it.
+ */
+async function collect(places, { tell = (report) => report, signal } = {}) {
+  const found = await filesIn(places, signal);
+  const group = new Groups();
+  const unreadable = [];
+  for (const file of found.reports.slice(0, MOST_REPORTS)) {
+    signal?.throwIfAborted();
+    try {
+      group.add(tell(await readReport(file)), file);
+    } catch (error) {
+      unreadable.push(problem(file, error));
+    }
+  }
+  const deaths = [];
+  for (const file of found.recordings.slice(0, MOST_RECORDINGS)) {
+    signal?.throwIfAborted();
+    try {
+      const finding = await examine(file);
+      if (isBad(finding)) deaths.push(deathOf(finding));
+    } catch (error) {
+      unreadable.push(problem(file, error));
+    }
+  }
+  const passedOver = Math.max(found.reports.length - MOST_REPORTS, 0) + Math.max(found.recordings.length - MOST_RECORDINGS, 0);
+  return { ...group.result(), deaths: deaths.sort((a, b) => (a.endedAt < b.endedAt ? 1 : -1)), unreadable, passedOver };
+}
+
+const problem = (file, error) => ({ file, code: error.code ?? null, message: error.message });
+
+/** Reports and recordings, the newest first: their names begin with the time. */
+async function filesIn(places, signal) {
+  const files = new Set();
+  let names = 0;
+  const walk = async (directory, depth) => {
+    for await (const entry of await fs.promises.opendir(directory)) {
+      signal?.throwIfAborted();
+      names += 1;
+      if (names > MOST_NAMES) return;
+      const file = path.join(directory, entry.name);
+      if (entry.isDirectory() && depth < MOST_DEPTH) await walk(file, depth + 1);
+      else if (entry.isFile() && (REPORT.test(entry.name) || RECORDING.test(entry.name))) files.add(file);
+    }
+  };
+  for (const place of places.map((given) => path.resolve(given))) {
+    if ((await fs.promises.stat(place)).isDirectory()) await walk(place, 1);
+    else files.add(place);
+  }
+  const inOrder = [...files].sort((a, b) => (path.basename(a) < path.basename(b) ? 1 : -1));
+  return { reports: inOrder.filter((file) => !file.endsWith('.hwr')), recordings: inOrder.filter((file) => file.endsWith('.hwr')) };
+}
+
+async function readReport(file) {
+  const { size } = await fs.promises.stat(file);
+  if (size > MOST_REPORT_BYTES) throw new Error(`expected a leak report of at most ${MOST_REPORT_BYTES} bytes, found ${size}`);
+  let report;
+  try {
+    report = JSON.parse(await fs.promises.readFile(file, 'utf8'));
+  } catch (error) {
+    if (error.code) throw error;
+    throw new Error('expected a leak report, found no JSON', { cause: error });
+  }
+  const { culprits, reportedAt, pid, verdict } = report ?? {};
+  const isReport = Array.isArray(culprits) && culprits.every((culprit) => culprit && Array.isArray(culprit.retainerPath)) &&
+    typeof reportedAt === 'string' && !Number.isNaN(Date.parse(reportedAt)) && Number.isInteger(pid) && verdict !== null && typeof verdict === 'object';
+  if (!isReport) throw new Error('expected a leak report, found something else');
+  return report;
+}
+
+/** Reports, by what they blame. */
+class Groups {
+  #leaks = new Map();
+  #hosts = new Set();
+  #processes = new Set();
+  #reports = 0;
+  #from;
+  #to;
+
+  add(report, file) {
+    const { reportedAt, pid, threadId = 0, culprits, verdict, reason = 'verdict' } = report;
+    // Processes of containers have the same numbers: without a host it is the folder that tells them apart.
+    const host = report.host ?? path.dirname(file);
+    const who = JSON.stringify([host, pid, threadId]);
+    this.#reports += 1;
+    this.#hosts.add(host);
+    this.#processes.add(who);
+    this.#from = earlier(this.#from, reportedAt);
+    this.#to = later(this.#to, reportedAt);
+    culprits.forEach((culprit, i) => {
+      const key = keyOf(culprit);
+      let leak = this.#leaks.get(key);
+      // Reports come with the newest first: what is told of a leak is what the newest says.
+      if (leak === undefined) this.#leaks.set(key, leak = { ...newLeak(culprit), growthBytesPerSecond: verdict.growthBytesPerSecond ?? null, file });
+      leak.hosts.add(host);
+      leak.processes.add(who);
+      leak.reasons.add(reason);
+      leak.reports += 1;
+      if (i === 0) leak.first += 1;
+      leak.since = earlier(leak.since, earlier(reportedAt, culprit.firstSeen));
+      leak.until = later(leak.until, reportedAt);
+      leak.retainedSizeDelta = Math.max(leak.retainedSizeDelta, culprit.retainedSizeDelta ?? 0);
+    });
+  }
+
+  result() {
+    const leaks = [...this.#leaks.values()]
+      .sort((a, b) => b.first - a.first || b.hosts.size - a.hosts.size || b.retainedSizeDelta - a.retainedSizeDelta)
+      .map(({ hosts, processes, reasons, ...leak }) => ({ ...leak, hosts: [...hosts].sort(), processes: processes.size, reasons: [...reasons].sort() }));
+    return {
+      from: this.#from ?? null, to: this.#to ?? null, reports: this.#reports, hosts: this.#hosts.size, processes: this.#processes.size, leaks,
+    };
+  }
+}
+
+function newLeak({ fingerprint, constructorName, pattern, holder, retainerPath, location, advice, known }) {
+  return {
+    fingerprint: fingerprint ?? null, constructorName, pattern, holder: holder ?? null, retainerPath, location: location ?? null,
+    advice: advice ?? null, known: known ?? null,
+    hosts: new Set(), processes: new Set(), reasons: new Set(), reports: 0, first: 0, since: undefined, until: undefined, retainedSizeDelta: 0,
+  };
+}
+
+function keyOf({ fingerprint, constructorName, pattern, retainerPath }) {
+  if (fingerprint) return fingerprint;
+  return JSON.stringify([constructorName, pattern, retainerPath.slice(0, STEPS).map(({ name, edge }) => [name, edge])]);
+}
+
+const earlier = (a, b) => (a === undefined || (b !== undefined && b < a) ? b : a);
+const later = (a, b) => (a === undefined || b > a ? b : a);
+
+function deathOf({ file, pid, threadId, title, node, startedAt, lastSeenAt, endedAt, cause }) {
+  return { file, pid, threadId, title, node, startedAt, endedAt: endedAt ?? lastSeenAt, cause };
+}
+
+module.exports = { collect };
