@@ -92,6 +92,9 @@ test('what a monitor tells of a program conforms', async () => {
   assert.deepEqual([first.rung, second.rung], ['counters', 'graph']);
   assert.ok(first.pauseMs > 0 && first.pauseMs < first.durationMs);
   conforms(payload);
+  const leak = { route: 'GET /users/:id', bytesPerRequest: 1330.2, intervalBytesPerRequest: [1290, 1370], requests: 500, share: 0.97 };
+  conforms({ ...payload, routes: { leak, reason: null, floors: 60 } });
+  conforms({ ...payload, routes: { leak: null, reason: 'no route explains most of the growth', floors: 60 } });
 });
 
 test('what is no report does not conform', () => {
@@ -103,6 +106,7 @@ test('what is no report does not conform', () => {
     (r) => { r.reportedAt = 'yesterday'; },
     (r) => { r.evidence.ladder[0].rung = 'stairs'; },
     (r) => { r.anything = 1; },
+    (r) => { r.routes = { leak: { route: 'GET /' }, reason: null, floors: 1 }; },
   ];
   for (const harm of broken) {
     const report = structuredClone(GOLDEN);

@@ -247,7 +247,8 @@ const lines = (told, pattern) => told.stderr.split('\n').filter((line) => patter
 for (const flag of ['--require', '--import']) {
   test(`${flag}: a snapshot on a signal, one at a time, within the budget, in one line`, unix, async (t) => {
     const told = await registered(t, {
-      HEAPWARDEN_SNAPSHOT_SIGNAL: 'SIGUSR2', HEAPWARDEN_SNAPSHOT_COMPRESS: 'gzip', HEAPWARDEN_MAX_FILES: '1',
+      HEAPWARDEN_SNAPSHOT_SIGNAL: 'SIGUSR2', HEAPWARDEN_SNAPSHOT_COMPRESS: 'gzip', HEAPWARDEN_SNAPSHOT_REDACT: 'shape',
+      HEAPWARDEN_MAX_FILES: '1',
     }, flag);
     const paths = [];
     for (let i = 1; i <= 2; i++) {
@@ -259,7 +260,8 @@ for (const flag of ['--require', '--import']) {
       paths.push(found[1]);
       assert.deepEqual(fs.readdirSync(told.directory), [path.basename(found[1])]);
     }
-    assert.ok(JSON.parse(zlib.gunzipSync(fs.readFileSync(paths[1]))).nodes.length > 0);
+    const { nodes, snapshot } = JSON.parse(zlib.gunzipSync(fs.readFileSync(paths[1])));
+    assert.ok(nodes.length > 0 && snapshot.heapwarden_redaction === 'shape');
     assert.notEqual(paths[0], paths[1]);
     assert.equal(await told.ended(), 5);
     assert.equal(told.stderr.trim().split('\n').length, 2, told.stderr);
