@@ -870,6 +870,22 @@ export interface SnapshotSummary {
   collections: CollectionSummary[];
   /** The objects that retain most; there if `objects` asked for some. */
   objects?: ObjectSummary[];
+  /** Who holds how much, each after its dominator, the root first; there if `territories` asked for some. No byte is in two that stand side by side. */
+  territories?: Territory[];
+}
+
+/** An object that retains much, or the objects of one class that one of these dominates at first hand. Sizes are bytes. */
+export interface Territory {
+  /** The place of the dominator in the list; null of the root. */
+  parent: number | null;
+  constructorName: string;
+  /** The variable or property by which the dominator refers to it; empty where it has none, or does so over other objects. */
+  edge: string;
+  /** 1, or how many objects of the class these are. */
+  count: number;
+  shallowSize: number;
+  /** What would be freed with them. */
+  retainedSize: number;
 }
 
 /** A snapshot on disk. */
@@ -1114,6 +1130,8 @@ export function summarizeSnapshot(
     chunkBytes?: number;
     /** How many of the objects that retain most are listed in `objects`. Default: 0. Above that, ids take 4 bytes a node. */
     objects?: number;
+    /** How many of the objects that retain most stand for themselves in `territories`. Default: 0. */
+    territories?: number;
     /**
      * `devtools` (default): shallow sizes and classes as DevTools shows them, to the byte. `file`: as they stand in the file, with `Object`
      * one class and the stores of arrays and Maps under `(array)`.

@@ -262,11 +262,16 @@ function analysisOptions(options = {}) {
 
 /** What a summary is to contain and may take, checked. */
 function summaryOptions(options = {}) {
-  const { objects = 0, threads = 1, shallowSizes = 'devtools' } = { ...options };
+  const { objects = 0, territories = 0, threads = 1, shallowSizes = 'devtools' } = { ...options };
   oneOf('shallowSizes', shallowSizes, ['devtools', 'file']);
   return {
     ...analysisOptions(options),
-    settings: { objects: whole('objects', objects, 0, 1e6), threads: whole('threads', threads, 1, 64), shallowSizes },
+    settings: {
+      objects: whole('objects', objects, 0, 1e6),
+      territories: whole('territories', territories, 0, 1e4),
+      threads: whole('threads', threads, 1, 64),
+      shallowSizes,
+    },
   };
 }
 

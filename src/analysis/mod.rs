@@ -36,6 +36,7 @@ mod steady;
 mod stored;
 mod summary;
 mod suspects;
+mod territory;
 mod trees;
 
 pub use crate::graph::Location;
@@ -58,6 +59,7 @@ pub use spelled::spelled_names;
 pub use steady::{Lengths, Longer, Mark, Middle, RoundGrowth, Steady, SteadyCulprit, Tallied, Tally, steady};
 pub use summary::{ConstructorSummary, ObjectSummary, SnapshotSummary, SummaryOptions, View, summarize};
 pub use suspects::{Accumulated, Suspect};
+pub use territory::Territory;
 
 #[cfg(test)]
 mod node_tests;

@@ -117,7 +117,7 @@ proptest! {
     #[test]
     fn a_summary_as_in_the_file_counts_every_node_and_threads_change_nothing(s in arbitrary()) {
         let summary = |view, threads| {
-            summarize(s.graph(), SummaryOptions { objects: 5, threads, view }, &Control::new()).unwrap()
+            summarize(s.graph(), SummaryOptions { objects: 5, territories: 5, threads, view }, &Control::new()).unwrap()
         };
         let one = summary(View::File, 1);
         let found: Counted = one
@@ -132,6 +132,33 @@ proptest! {
         // Stores are moved, not lost.
         let sum: u64 = devtools.constructors.iter().map(|row| row.shallow_size).sum();
         prop_assert_eq!(sum, devtools.total_shallow_size);
+    }
+
+    #[test]
+    fn territories_divide_the_heap_and_count_no_byte_twice(s in arbitrary(), some in 0usize..6) {
+        let told = |territories| {
+            let options = SummaryOptions { territories, ..Default::default() };
+            summarize(s.graph(), options, &Control::new()).unwrap().territories
+        };
+        let all = told(1 << 20);
+        prop_assert_eq!(all.len(), s.graph().node_count());
+        for rows in [&all, &told(some)] {
+            let mut inside = vec![0; rows.len()];
+            for (at, row) in rows.iter().enumerate().skip(1) {
+                if let Some(parent) = row.parent {
+                    prop_assert!((parent as usize) < at);
+                    inside[parent as usize] += row.retained_size;
+                }
+                prop_assert!(row.parent.is_some() && row.shallow_size <= row.retained_size);
+            }
+            for (row, inside) in rows.iter().zip(inside).filter(|(row, _)| row.count == 1) {
+                prop_assert!(row.shallow_size + inside <= row.retained_size);
+            }
+        }
+        for (at, row) in (0u32..).zip(&all) {
+            let inside: u64 = all.iter().filter(|other| other.parent == Some(at)).map(|other| other.retained_size).sum();
+            prop_assert_eq!(row.shallow_size + inside, row.retained_size);
+        }
     }
 
     #[test]

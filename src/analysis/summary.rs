@@ -14,6 +14,7 @@ use super::census::{self, CollectionSummary, ListenerSummary, PromiseSummary, Ti
 use super::groundwork::{self, Groundwork};
 use super::grouping::Grouping;
 use super::suspects::{self, Suspect};
+use super::territory::{self, Territory};
 use crate::control::{Control, Stage};
 use crate::error::Result;
 use crate::graph::distance::CompactDistances;
@@ -49,6 +50,9 @@ pub struct SnapshotSummary {
     /// The objects that retain most, as many as were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<ObjectSummary>,
+    /// Who holds how much: the dominator tree, as much of it as was asked for. Each after its dominator, the root first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub territories: Vec<Territory>,
 }
 
 /// All instances of one class.
@@ -102,6 +106,8 @@ pub enum View {
 pub struct SummaryOptions {
     /// How many of the largest objects; their ids take 4 bytes a node.
     pub objects: usize,
+    /// How many objects stand for themselves in `territories`.
+    pub territories: usize,
     /// How many threads may work at a time; 0 and 1 mean this one.
     pub threads: usize,
     /// Whose shallow sizes, and with them whose classes.
@@ -153,6 +159,10 @@ pub fn summarize(mut graph: Graph, options: SummaryOptions, control: &Control) -
         })
         .collect();
     drop(distances);
+    let territories = match options.territories {
+        0 => Vec::new(),
+        count => territory::of(&graph, &grouping, &tree, &retained, &largest(&tree, &retained, count))?,
+    };
     let (collections, found) = groundwork::both(
         side_by_side,
         || Ok(census::collections(&graph, &tree, &retained)),
@@ -216,6 +226,7 @@ pub fn summarize(mut graph: Graph, options: SummaryOptions, control: &Control) -
         total_shallow_size,
         constructors,
         objects,
+        territories,
     };
     if side_by_side {
         // To give back so much memory takes a hundredth of the whole. Where there is no thread for it, it happens here.

@@ -14,6 +14,8 @@ use crate::snapshot::{NodeParser, SnapshotParser};
 pub(super) struct SummarySettings {
     /// How many of the largest objects are listed.
     objects: usize,
+    /// How many objects stand for themselves in the tree of dominators.
+    territories: usize,
     /// How many threads may work at a time.
     threads: usize,
     /// Whose shallow sizes are told.
@@ -29,6 +31,7 @@ impl Summary {
     pub fn new(settings: &SummarySettings) -> Self {
         let options = SummaryOptions {
             objects: settings.objects,
+            territories: settings.territories,
             threads: settings.threads,
             view: settings.shallow_sizes,
         };
