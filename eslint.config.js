@@ -3,11 +3,16 @@
 const js = require('@eslint/js');
 const n = require('eslint-plugin-n');
 
+const BROWSER = [
+  'document', 'window', 'getComputedStyle', 'localStorage', 'matchMedia', 'requestAnimationFrame', 'devicePixelRatio', 'ResizeObserver',
+];
+
 module.exports = [
   // Generated, fetched or built: nobody edits these, so nobody lints them.
   {
     ignores: [
       'native.js',
+      'lib/report/page.html',
       '.cache/**',
       'target/**',
       '**/target/**',
@@ -37,6 +42,22 @@ module.exports = [
     files: ['**/*.mjs'],
     languageOptions: { sourceType: 'module' },
     rules: { strict: 'off' },
+  },
+  {
+    // The page, which runs in a browser, with what is bundled into it.
+    files: ['lib/report/page/**'],
+    languageOptions: { globals: Object.fromEntries(BROWSER.map((name) => [name, 'readonly'])) },
+    rules: {
+      'n/no-unpublished-import': 'off',
+      'n/no-unsupported-features/node-builtins': 'off',
+      // What comes from evidence is text, never markup.
+      'no-restricted-properties': ['error', ...['innerHTML', 'outerHTML', 'insertAdjacentHTML', 'write', 'setHTMLUnsafe'].map((property) => ({ property }))],
+    },
+  },
+  {
+    // Functions that a browser is given to run.
+    files: ['scripts/page/checks.js'],
+    languageOptions: { globals: Object.fromEntries(BROWSER.map((name) => [name, 'readonly'])) },
   },
   {
     // Never published, so they may lean on what only a developer has; and node:test grew up after Node 18.

@@ -10,9 +10,9 @@ const { nodes } = require('./nodes');
 
 const manifest = require('../package.json');
 
-const MUST = ['index.js', 'index.d.ts', 'native.js', 'native.d.ts', 'package.json', 'LICENSE'];
-// Of the documents only the schemas are there for programs.
-const MUST_NOT = /^(src|__test__|scripts|bench|benches|fuzz|target|docs(?!\/(leak-report|postmortem)\.schema\.json$)|\.|Cargo)/;
+const MUST = ['index.js', 'index.d.ts', 'native.js', 'native.d.ts', 'lib/report/page.html', 'package.json', 'LICENSE'];
+// Of the documents only the schemas are there for programs; of the page what its sources were made into.
+const MUST_NOT = /^(src|__test__|scripts|bench|benches|fuzz|target|docs(?!\/(leak-report|postmortem)\.schema\.json$)|lib\/report\/page\/|\.|Cargo)/;
 
 const CJS = `'use strict';
 const heapwarden = require('heapwarden');

@@ -1,6 +1,6 @@
 'use strict';
 
-// From a fresh clone to a package that can be required: dependencies, then the native addon. Idempotent.
+// From a fresh clone to a package that can be required: dependencies, then the native addon and the report's page. Idempotent.
 // Uses nothing but Node itself, since it runs before node_modules exists.
 
 const fs = require('node:fs');
@@ -82,12 +82,21 @@ async function native() {
   }
 }
 
+/** Builds the template of the HTML report, unless it is newer than everything it is made of. */
+async function page() {
+  const sources = newest(['lib/report/page', 'scripts/build-page.js', 'package-lock.json']);
+  if (mtime(path.join(ROOT, 'lib', 'report', 'page.html')) >= sources) return;
+  await modules();
+  await run('build the page', 'npm', ['run', '--silent', 'build:page'], { timeoutMs: 120_000 });
+}
+
 async function setup() {
   await modules();
   await native();
+  await page();
 }
 
-module.exports = { addons, modules, native, rust, setup };
+module.exports = { addons, modules, native, page, rust, setup };
 
 if (require.main === module) {
   setup().then(
