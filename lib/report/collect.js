@@ -5,13 +5,8 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { examine, isBad } = require('../deaths');
+const { evidenceIn } = require('./files');
 
-const REPORT = /^heapwarden-leak-.+\.json$/;
-const RECORDING = /^heapwarden-flight-.+\.hwr$/;
-
-/** A folder of evidence has one for each pod, maybe below one for each service. */
-const MOST_DEPTH = 3;
-const MOST_NAMES = 100_000;
 const MOST_REPORTS = 10_000;
 const MOST_REPORT_BYTES = 4 * 2 ** 20;
 const MOST_RECORDINGS = 500;
@@ -20,16 +15,25 @@ const STEPS = 6;
 
 /**
  * Reads the evidence in `places`, files and folders, and gives `{ from, to, reports, hosts, processes, leaks, deaths, unreadable, passedOver }`.
- * `tell(report)` may give another report in its place: a redacted one. `signal` ends it.
+ * `tell(report)` may give another report in its place, a redacted one; so `tellDeath(finding)` of a death. `signal` ends it.
  */
-async function collect(places, { tell = (report) => report, signal } = {}) {
-  const found = await filesIn(places, signal);
+async function collect(places, { tell, tellDeath, signal } = {}) {
+  return collectFrom(await evidenceIn(places, signal), { tell, tellDeath, signal });
+}
+
+/**
+ * The same of files that were found. `onReport(report, file, key)` is given each report, as it is told, with what tells its process apart;
+ * `onLife(finding, file)` each life that was recorded, whatever became of it.
+ */
+async function collectFrom(found, { tell = (report) => report, tellDeath = (finding) => finding, signal, onReport, onLife } = {}) {
   const group = new Groups();
   const unreadable = [];
   for (const file of found.reports.slice(0, MOST_REPORTS)) {
     signal?.throwIfAborted();
     try {
-      group.add(tell(await readReport(file)), file);
+      const report = tell(await readReport(file));
+      const who = group.add(report, file);
+      onReport?.(report, file, who);
     } catch (error) {
       unreadable.push(problem(file, error));
     }
@@ -38,8 +42,9 @@ async function collect(places, { tell = (report) => report, signal } = {}) {
   for (const file of found.recordings.slice(0, MOST_RECORDINGS)) {
     signal?.throwIfAborted();
     try {
-      const finding = await examine(file);
+      const finding = tellDeath(await examine(file));
       if (isBad(finding)) deaths.push(deathOf(finding));
+      onLife?.(finding, file);
     } catch (error) {
       unreadable.push(problem(file, error));
     }
@@ -49,28 +54,6 @@ async function collect(places, { tell = (report) => report, signal } = {}) {
 }
 
 const problem = (file, error) => ({ file, code: error.code ?? null, message: error.message });
-
-/** Reports and recordings, the newest first: their names begin with the time. */
-async function filesIn(places, signal) {
-  const files = new Set();
-  let names = 0;
-  const walk = async (directory, depth) => {
-    for await (const entry of await fs.promises.opendir(directory)) {
-      signal?.throwIfAborted();
-      names += 1;
-      if (names > MOST_NAMES) return;
-      const file = path.join(directory, entry.name);
-      if (entry.isDirectory() && depth < MOST_DEPTH) await walk(file, depth + 1);
-      else if (entry.isFile() && (REPORT.test(entry.name) || RECORDING.test(entry.name))) files.add(file);
-    }
-  };
-  for (const place of places.map((given) => path.resolve(given))) {
-    if ((await fs.promises.stat(place)).isDirectory()) await walk(place, 1);
-    else files.add(place);
-  }
-  const inOrder = [...files].sort((a, b) => (path.basename(a) < path.basename(b) ? 1 : -1));
-  return { reports: inOrder.filter((file) => !file.endsWith('.hwr')), recordings: inOrder.filter((file) => file.endsWith('.hwr')) };
-}
 
 async function readReport(file) {
   const { size } = await fs.promises.stat(file);
@@ -122,6 +105,7 @@ class Groups {
       leak.until = later(leak.until, reportedAt);
       leak.retainedSizeDelta = Math.max(leak.retainedSizeDelta, culprit.retainedSizeDelta ?? 0);
     });
+    return who;
   }
 
   result() {
@@ -154,4 +138,4 @@ function deathOf({ file, pid, threadId, title, node, startedAt, lastSeenAt, ende
   return { file, pid, threadId, title, node, startedAt, endedAt: endedAt ?? lastSeenAt, cause };
 }
 
-module.exports = { collect };
+module.exports = { collect, collectFrom, keyOf, problem };
