@@ -70,7 +70,7 @@ async function picture(browser, folder) {
   fs.mkdirSync(fleet);
   fleetEvidence(fleet);
   const file = path.join(ROOT, 'docs', 'images', 'report.png');
-  await opened(browser, await pageAbout(fleet), { width: 1180, height: 1240 }, (page) => page.screenshot({ path: file, optimizeForSpeed: false }));
+  await opened(browser, await pageAbout(fleet), { width: 1060, height: 830 }, (page) => page.screenshot({ path: file }));
   say(`${path.relative(ROOT, file)}: ${(fs.statSync(file).size / 1024).toFixed(0)} kB`);
 }
 

@@ -48,9 +48,9 @@ export function span(ms) {
   if (first === -1) return `${Math.round(ms)} ms`;
   const [size, unit] = SPANS[first];
   const rest = SPANS[first + 1];
-  const whole = Math.floor(ms / size);
+  const whole = ms < 10 * size ? Math.floor(ms / size) : Math.round(ms / size);
   const more = rest ? Math.floor((ms - whole * size) / rest[0]) : 0;
-  return more > 0 && whole < 10 ? `${whole} ${unit} ${more} ${rest[1]}` : `${whole} ${unit}`;
+  return more > 0 && ms < 10 * size ? `${whole} ${unit} ${more} ${rest[1]}` : `${whole} ${unit}`;
 }
 
 export const percent = (share) => `${(share * 100).toFixed(share < 0.095 ? 1 : 0)} %`;

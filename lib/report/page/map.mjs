@@ -3,7 +3,7 @@
 import { hierarchy, treemap, treemapSquarify } from 'd3-hierarchy';
 import { code, fold, h } from './dom.mjs';
 import { bytes, count, counted, percent } from './format.mjs';
-import { KINDS, chainLabel, endOf, labelOf, treeOf, wayTo } from './territory.mjs';
+import { KINDS, chainLabel, endOf, labelOf, tellingEnd, treeOf, wayTo } from './territory.mjs';
 
 const HEIGHT = 420;
 const HEAD = 20;
@@ -53,11 +53,12 @@ export function heapMap(table) {
     const isTarget = width >= LEAST && height >= LEAST;
     const label = isRest ? 'the rest' : chainLabel(node, end);
     const size = bytes(isRest ?? node.size);
+    const { kind } = tellingEnd(node, end);
     const text = width > 44 && height > 15 ? [h('span', { class: 'tile-name' }, label), height > 34 || isHolder ? h('span', { class: 'tile-size' }, ` ${size}`) : null] : [];
-    const attributes = { class: `tile k-${isRest ? 'v8' : end.kind}${isHolder ? ' holder' : ''}`, title: `${label}, ${size}` };
+    const attributes = { class: `tile k-${isRest ? 'v8' : kind}${isHolder ? ' holder' : ''}`, title: `${label}, ${size}` };
     const tile = isTarget && !isRest
       ? h('button', {
-        ...attributes, type: 'button', tabindex: -1, 'aria-label': `${label}, ${size}, ${percent(node.size / root.size)} of the heap, ${KINDS[end.kind]}${end.children.length > 0 ? ', can be entered' : ''}`,
+        ...attributes, type: 'button', tabindex: -1, 'aria-label': `${label}, ${size}, ${percent(node.size / root.size)} of the heap, ${KINDS[kind]}${end.children.length > 0 ? ', can be entered' : ''}`,
         onclick: () => (end.children.length > 0 ? go(end, true) : undefined), onfocus: () => { told.textContent = sentence(end); }, onpointerenter: () => { told.textContent = sentence(end); },
       }, text)
       : h('div', { ...attributes, 'aria-hidden': 'true' }, text);
@@ -123,7 +124,8 @@ function layout(top, width) {
   const areaOf = ({ x0, x1, y0, y1 }) => (x1 - x0) * (y1 - y0);
   // What would be squeezed is left out: its area stands for it.
   const hasRoom = ({ depth, x0, x1, y0, y1 }) => depth === 0 || (x1 - x0 >= LEAST_HOLDER && y1 - y0 >= LEAST_HOLDER);
-  return data.descendants().filter((one) => one.depth > 0 && one.x1 - one.x0 > 4 && one.y1 - one.y0 > 4 && one.ancestors().slice(1).every(hasRoom))
+  const fits = ({ parent, x0, x1, y0, y1 }) => x1 - x0 > 4 && y1 - y0 > 4 && x1 <= parent.x1 && y1 <= parent.y1;
+  return data.descendants().filter((one) => one.depth > 0 && fits(one) && one.ancestors().slice(1).every(hasRoom))
     .sort((a, b) => areaOf(b) - areaOf(a)).slice(0, MOST_AREAS)
     .sort((a, b) => a.depth - b.depth || a.y0 - b.y0 || a.x0 - b.x0)
     .map(({ data: { node, end, isRest }, children, depth, x0, y0, x1, y1 }) => ({ node, end, isRest, isHolder: children !== undefined && hasRoom({ depth, x0, x1, y0, y1 }), depth, x0, y0, x1, y1 }));

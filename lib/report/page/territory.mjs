@@ -46,10 +46,16 @@ export function endOf(node) {
   return at;
 }
 
-/** What a chain is called: by its beginning, and by what is last on it that is not V8's own: a Map, and not its table. */
-export function chainLabel(node, end) {
+/** What a chain ends in for its reader: the last on it that is not V8's own: a Map, and not its table. */
+export function tellingEnd(node, end) {
   let told = end;
   while (told !== node && told.kind === 'v8') told = told.up;
+  return told;
+}
+
+/** What a chain is called: by its ends. */
+export function chainLabel(node, end) {
+  const told = tellingEnd(node, end);
   if (told === node) return labelOf(node);
   return `${labelOf(node)} ${told.up === node ? '›' : '› … ›'} ${labelOf(told)}`;
 }
