@@ -8,7 +8,7 @@ const CODES = { SIGINT: 130, SIGTERM: 143 };
 
 const STAGES = {
   reading: 'reading', holding: 'what holds', distances: 'distances', dominators: 'dominators', retained: 'retained sizes', classes: 'classes',
-  paths: 'paths', writing: 'writing', done: 'done',
+  paths: 'paths', writing: 'writing', done: 'done', reports: 'reports', lives: 'recordings and series',
 };
 
 /** What was ended by a signal. */

@@ -30,9 +30,12 @@ async function modelOf(places, { telling, leaks: most = MOST_LEAKS, snapshots = 
   const found = await evidenceIn(places, signal);
   const who = new Appearances();
   const ends = new Map();
+  const entered = (stage) => onProgress?.({ stage, bytes: 0, totalBytes: null });
+  entered('reports');
   const collected = await collectFrom(found, {
     tell: telling.report, tellDeath: telling.death, signal, onReport: (...report) => who.add(...report), onLife: (finding, file) => ends.set(file, finding),
   });
+  entered('lives');
   const lives = await livesIn(found, { telling, signal });
   const { heaps, comparison, ...rest } = await heapsIn(found, { most: snapshots, telling, signal, onProgress });
   const blocks = {};
@@ -77,8 +80,12 @@ async function livesIn({ recordings, series }, { telling, signal }) {
     try {
       const life = await how(file);
       if (life.samples.length === 0) return;
-      const title = telling.level === 'full' ? life.title : null;
-      found.push({ ...life, file, title, verdict: life.verdict && telling.report(life.verdict), events: life.events.map(telling.event) });
+      const { pid, threadId, node, title, verdict } = life;
+      // All samples of hundreds of lives would be gigabytes: what is kept of each is what is shown.
+      found.push({
+        file, pid, threadId, node, title: telling.level === 'full' ? title : null, verdict: verdict && telling.report(verdict),
+        brief: lifeInBrief(life), chart: lifeOf({ ...life, events: life.events.map(telling.event) }),
+      });
     } catch (error) {
       signal?.throwIfAborted();
       // What is no recording was told of already, by whoever looked for deaths.
@@ -137,7 +144,7 @@ function processesOf(who, lives, ends, { blocks, place, numbers }) {
     if (!life || charts === MOST_CHARTS) return row;
     const block = `life${charts}`;
     charts += 1;
-    blocks[block] = packed(lifeOf(life));
+    blocks[block] = packed(life.chart);
     return { ...row, block };
   });
 
@@ -147,18 +154,18 @@ function processesOf(who, lives, ends, { blocks, place, numbers }) {
     const row = {
       host: hostName(host, place), pid, threadId, node: node ?? life?.node ?? null, title: life?.title ?? null, reports, leaks: [...leaks.keys()].map((key) => numbers.get(key)).filter(Boolean).sort((a, b) => a - b), reportedAt: reportedAt ?? null,
       verdict: state, end: end ? { kind: end.cause.kind, what: end.cause.what, certainty: end.cause.certainty, at: end.endedAt ?? end.lastSeenAt } : null,
-      ...(life ? lifeInBrief(life) : {}), ...(life && { file: place(life.file) }),
+      ...life?.brief, ...(life && { file: place(life.file) }),
     };
     return { row, life };
   }
 }
 
 /** Whether a recording is of the process that reported: beside the report, of the same number, and alive when it was made. */
-function isOf({ file, pid, threadId, samples }, process) {
+function isOf({ file, pid, threadId, brief }, process) {
   if (path.dirname(file) !== process.folder || pid !== process.pid || threadId !== process.threadId) return false;
   const at = Date.parse(process.reportedAt);
   const slack = 600_000;
-  return at >= samples[0].at - slack && at <= samples.at(-1).at + slack;
+  return at >= brief.from - slack && at <= brief.to + slack;
 }
 
 function heapOf({ file, bytes, summary }, name, { blocks, place }) {
