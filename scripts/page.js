@@ -25,10 +25,10 @@ const { values } = parseArgs({ options: {
   require: { type: 'boolean' }, only: { type: 'string' }, shots: { type: 'string' }, keep: { type: 'string' }, picture: { type: 'boolean' },
 } });
 
-/** The page about what lies in `folder`, made by the command. */
-async function pageAbout(folder) {
-  const file = `${folder}.html`;
-  await run('report', process.execPath, [path.join(ROOT, 'lib', 'cli', 'main.js'), 'report', folder, '-o', file], { quiet: true });
+/** The page about what lies in `folder`, made by the command, at a level of redaction. */
+async function pageAbout(folder, level = 'full') {
+  const file = `${folder}-${level}.html`;
+  await run('report', process.execPath, [path.join(ROOT, 'lib', 'cli', 'main.js'), 'report', folder, '-o', file, '--redact', level], { quiet: true });
   return file;
 }
 
@@ -44,7 +44,8 @@ async function pages(folder) {
   const [fleet, wide] = [await pageAbout(at('fleet')), await pageAbout(at('wide'))];
   say('evidence of a real leak: examples/express-leak under load, about a minute');
   await real;
-  return { real: await pageAbout(at('real')), fleet, wide };
+  const [full, shape] = [await pageAbout(at('real')), await pageAbout(at('real'), 'shape')];
+  return { real: full, shape, fleet, wide };
 }
 
 const SHOTS = [

@@ -116,6 +116,17 @@ async function realPage(page) {
   assert.ok(listeners.total > 5 && listeners.rows.every((row) => row.length === 7));
 }
 
+/** The same at the level at which no name of the program's is told. */
+async function shapePage(page) {
+  assert.match(await text(page, '.headline'), /^\(redacted\) leaks on 1 of 1 host since /);
+  assert.match(await text(page, '#leak-1'), /the place is not known/);
+  assert.match(await text(page, '#memory .summary'), /the floor went from/);
+  const { total, rows } = await tableIn(await grid(page, 'Classes'));
+  assert.ok(total > 100 && rows.some(([name]) => name === '(redacted)') && rows.some(([name]) => name === 'Map'));
+  const all = await page.evaluate(() => document.documentElement.textContent);
+  for (const word of ['RequestRecord', 'requestsById', 'leaky.js']) assert.ok(!all.includes(word), word);
+}
+
 async function mapByKeyboard(page) {
   const areas = () => page.$$eval('.map button', (buttons) => buttons.map((button) => button.getAttribute('aria-label')));
   const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent);
@@ -227,11 +238,12 @@ function widePage(file) {
   };
 }
 
-/** All checks of the pages `{ real, fleet, wide }`: `[name, check(browser)]`; `report` is told figures. */
-function checks({ real, fleet, wide }, report) {
+/** All checks of the pages `{ real, shape, fleet, wide }`: `[name, check(browser)]`; `report` is told figures. */
+function checks({ real, shape, fleet, wide }, report) {
   const axes = Object.entries({ real, fleet, wide }).flatMap(([name, file]) => ['light', 'dark'].map((theme) => [`axe finds nothing: ${name}, ${theme}`, axe(file, { theme })]));
   return [
     ['a real leak: verdict, path, chart, comparison', (browser) => opened(browser, real, {}, realPage)],
+    ['the same without names', (browser) => opened(browser, shape, {}, shapePage)],
     ['the map by keyboard, and its table', (browser) => opened(browser, real, {}, mapByKeyboard)],
     ['light and dark', (browser) => opened(browser, real, {}, themes)],
     ['a fleet of 40 pods, with hostile names', (browser) => opened(browser, fleet, {}, fleetPage)],
