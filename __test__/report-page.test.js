@@ -64,6 +64,28 @@ test('of a fleet: which leak, on how many hosts, since when, and the life of eac
   assert.match(healthy.host, /^checkout\/checkout-/, 'a pod without a report is called by its folder');
 });
 
+test('leaks whose names are not told are still told apart', async (t) => {
+  const dir = folder(t);
+  fleetEvidence(dir, { pods: 16 });
+  const summary = (leaks) => leaks.map(({ hosts, reports, first }) => [hosts.length ?? hosts, reports, first]);
+  const [full, shape] = [await page(t, [dir]), await page(t, [dir], ['--redact', 'shape'])];
+  assert.equal(full.overview.leaks.length, 2);
+  assert.deepEqual(summary(shape.overview.leaks), summary(full.overview.leaks));
+  assert.deepEqual(shape.overview.leaks.map(({ constructorName, fingerprint }) => [constructorName, fingerprint]), [['(redacted)', null], ['(redacted)', null]]);
+  const { leaks } = JSON.parse((await heapwarden([dir, '--redact', 'shape', '--json'])).stdout);
+  assert.deepEqual(summary(leaks), summary(full.overview.leaks));
+  assert.ok(leaks.every(({ keys }) => keys === undefined));
+
+  // Two leaks without fingerprints that differ by their names alone.
+  const alike = folder(t);
+  const report = JSON.parse(fs.readFileSync(path.join(ROOT, '__test__', 'golden', 'leak-report.json'), 'utf8'));
+  const [culprit] = report.culprits;
+  delete culprit.fingerprint;
+  report.culprits = ['One', 'Other'].map((constructorName) => ({ ...culprit, constructorName }));
+  fs.writeFileSync(path.join(alike, 'heapwarden-leak-20261121T171929-296Z-25631-0.json'), JSON.stringify(report));
+  for (const level of ['full', 'names', 'shape']) assert.equal((await page(t, [alike], ['--redact', level])).overview.leaks.length, 2, level);
+});
+
 test('the same evidence gives the same bytes, wherever it lies', async (t) => {
   const [one, other] = [folder(t), folder(t)];
   for (const dir of [one, other]) {

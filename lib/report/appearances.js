@@ -3,7 +3,6 @@
 // Who has which leak: for each leak its processes with their figures, and for each process its leaks.
 
 const path = require('node:path');
-const { keyOf } = require('./collect');
 const { order } = require('./files');
 
 /** Leaks and processes as reports tell of them, the newest report first. */
@@ -11,18 +10,18 @@ class Appearances {
   #leaks = new Map();
   #processes = new Map();
 
-  /** Takes note of a report of `file`; `who` tells its process apart. */
-  add(report, file, who) {
+  /** Takes note of a report of `file`; `who` tells its process apart, `keys` its culprits. */
+  add(report, { file, who, keys }) {
     const { reportedAt, pid, threadId = 0, node, culprits, verdict } = report;
     let process = this.#processes.get(who);
     if (process === undefined) {
-      process = { host: report.host ?? path.dirname(file), pid, threadId, node: node ?? null, folder: path.dirname(file), verdict, reportedAt, leaks: new Map(), reports: 0 };
+      process = { host: report.host ?? path.dirname(file), pid, threadId, node: node ?? null, folder: path.dirname(file), verdict, reportedAt, reason: report.reason ?? 'verdict', leaks: new Map(), reports: 0 };
       this.#processes.set(who, process);
     }
     process.reports += 1;
     const bytesPerSecond = rateOf(report);
     culprits.forEach((culprit, i) => {
-      const key = keyOf(culprit);
+      const key = keys[i];
       process.leaks.set(key, (process.leaks.get(key) ?? 0) + 1);
       let leak = this.#leaks.get(key);
       if (leak === undefined) this.#leaks.set(key, leak = { culprit, report, isFirst: i === 0, by: new Map() });
@@ -43,8 +42,8 @@ class Appearances {
   }
 
   /** `{ culprit, report, by }` of the leak: the newest report that says most of it, and its processes by host. */
-  of(leak) {
-    const { culprit, report, by } = this.#leaks.get(keyOf(leak));
+  of(key) {
+    const { culprit, report, by } = this.#leaks.get(key);
     return { culprit, report, by: [...by.values()].sort((a, b) => order(a.since, b.since) || order(a.host, b.host) || a.pid - b.pid || a.threadId - b.threadId) };
   }
 

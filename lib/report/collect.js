@@ -18,12 +18,13 @@ const STEPS = 6;
  * `tell(report)` may give another report in its place, a redacted one; so `tellDeath(finding)` of a death. `signal` ends it.
  */
 async function collect(places, { tell, tellDeath, signal } = {}) {
-  return collectFrom(await evidenceIn(places, signal), { tell, tellDeath, signal });
+  return (await collectFrom(await evidenceIn(places, signal), { tell, tellDeath, signal })).told;
 }
 
 /**
- * The same of files that were found. `onReport(report, file, key)` is given each report, as it is told, with what tells its process apart;
- * `onLife(finding, file)` each life that was recorded, whatever became of it.
+ * The same of files that were found, as `told`, with the leaks' `keys`, by which they were told apart. `onReport(report, { file, who, keys })` is given each
+ * report, as it is told, with what tells its process and its culprits apart; `onLife(finding, file)` each life that was recorded, whatever became
+ * of it. What tells apart is what was read, not what is told: redacted leaks would be alike. It is not for others.
  */
 async function collectFrom(found, { tell = (report) => report, tellDeath = (finding) => finding, signal, onReport, onLife } = {}) {
   const group = new Groups();
@@ -31,9 +32,11 @@ async function collectFrom(found, { tell = (report) => report, tellDeath = (find
   for (const file of found.reports.slice(0, MOST_REPORTS)) {
     signal?.throwIfAborted();
     try {
-      const report = tell(await readReport(file));
-      const who = group.add(report, file);
-      onReport?.(report, file, who);
+      const read = await readReport(file);
+      const keys = read.culprits.map(keyOf);
+      const report = tell(read);
+      const who = group.add(report, file, keys);
+      onReport?.(report, { file, who, keys });
     } catch (error) {
       unreadable.push(problem(file, error));
     }
@@ -50,7 +53,8 @@ async function collectFrom(found, { tell = (report) => report, tellDeath = (find
     }
   }
   const passedOver = Math.max(found.reports.length - MOST_REPORTS, 0) + Math.max(found.recordings.length - MOST_RECORDINGS, 0);
-  return { ...group.result(), deaths: deaths.sort((a, b) => (a.endedAt < b.endedAt ? 1 : -1)), unreadable, passedOver };
+  const { keys, ...told } = group.result();
+  return { keys, told: { ...told, deaths: deaths.sort((a, b) => (a.endedAt < b.endedAt ? 1 : -1)), unreadable, passedOver } };
 }
 
 const problem = (file, error) => ({ file, code: error.code ?? null, message: error.message });
@@ -81,7 +85,7 @@ class Groups {
   #from;
   #to;
 
-  add(report, file) {
+  add(report, file, keys) {
     const { reportedAt, pid, threadId = 0, culprits, verdict, reason = 'verdict' } = report;
     // Processes of containers have the same numbers: without a host it is the folder that tells them apart.
     const host = report.host ?? path.dirname(file);
@@ -92,7 +96,7 @@ class Groups {
     this.#from = earlier(this.#from, reportedAt);
     this.#to = later(this.#to, reportedAt);
     culprits.forEach((culprit, i) => {
-      const key = keyOf(culprit);
+      const key = keys[i];
       let leak = this.#leaks.get(key);
       // Reports come with the newest first: what is told of a leak is what the newest says.
       if (leak === undefined) this.#leaks.set(key, leak = { ...newLeak(culprit), growthBytesPerSecond: verdict.growthBytesPerSecond ?? null, file });
@@ -109,11 +113,11 @@ class Groups {
   }
 
   result() {
-    const leaks = [...this.#leaks.values()]
-      .sort((a, b) => b.first - a.first || b.hosts.size - a.hosts.size || b.retainedSizeDelta - a.retainedSizeDelta)
-      .map(({ hosts, processes, reasons, ...leak }) => ({ ...leak, hosts: [...hosts].sort(), processes: processes.size, reasons: [...reasons].sort() }));
+    const inOrder = [...this.#leaks].sort(([, a], [, b]) => b.first - a.first || b.hosts.size - a.hosts.size || b.retainedSizeDelta - a.retainedSizeDelta);
+    const leaks = inOrder.map(([, { hosts, processes, reasons, ...leak }]) => ({ ...leak, hosts: [...hosts].sort(), processes: processes.size, reasons: [...reasons].sort() }));
     return {
       from: this.#from ?? null, to: this.#to ?? null, reports: this.#reports, hosts: this.#hosts.size, processes: this.#processes.size, leaks,
+      keys: inOrder.map(([key]) => key),
     };
   }
 }
@@ -138,4 +142,4 @@ function deathOf({ file, pid, threadId, title, node, startedAt, lastSeenAt, ende
   return { file, pid, threadId, title, node, startedAt, endedAt: endedAt ?? lastSeenAt, cause };
 }
 
-module.exports = { collect, collectFrom, keyOf, problem };
+module.exports = { collect, collectFrom, problem };

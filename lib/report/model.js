@@ -5,7 +5,7 @@
 const path = require('node:path');
 const { version } = require('../../package.json');
 const { Appearances } = require('./appearances');
-const { collectFrom, keyOf, problem } = require('./collect');
+const { collectFrom, problem } = require('./collect');
 const { packed, tableOf } = require('./columns');
 const { evidenceIn, order } = require('./files');
 const { heapsIn } = require('./heaps');
@@ -32,8 +32,8 @@ async function modelOf(places, { telling, leaks: most = MOST_LEAKS, snapshots = 
   const ends = new Map();
   const entered = (stage) => onProgress?.({ stage, bytes: 0, totalBytes: null });
   entered('reports');
-  const collected = await collectFrom(found, {
-    tell: telling.report, tellDeath: telling.death, signal, onReport: (...report) => who.add(...report), onLife: (finding, file) => ends.set(file, finding),
+  const { told: collected, keys } = await collectFrom(found, {
+    tell: telling.report, tellDeath: telling.death, signal, onReport: (report, how) => who.add(report, how), onLife: (finding, file) => ends.set(file, finding),
   });
   entered('lives');
   const lives = await livesIn(found, { telling, signal });
@@ -42,12 +42,12 @@ async function modelOf(places, { telling, leaks: most = MOST_LEAKS, snapshots = 
   const place = placesIn(places);
   // A leak is called by its number in the list.
   const leaks = collected.leaks.slice(0, most);
-  const numbers = new Map(leaks.map((leak, i) => [keyOf(leak), i + 1]));
+  const numbers = new Map(leaks.map((leak, i) => [keys[i], i + 1]));
   const overview = {
     version, redaction: telling.level,
     from: collected.from, to: collected.to, reports: collected.reports, hosts: collected.hosts,
     leakCount: collected.leaks.length,
-    leaks: leaks.map((leak) => leakOf(leak, who.of(leak), place)),
+    leaks: leaks.map((leak, i) => leakOf(leak, who.of(keys[i]), place)),
     processes: processesOf(who, lives.found, ends, { blocks, place, numbers }),
     deaths: collected.deaths.slice(0, MOST_LISTED).map((death) => ({ ...death, file: place(death.file) })),
     heaps: heaps.map((heap, i) => heapOf(heap, `heap${i}`, { blocks, place })),
@@ -148,11 +148,11 @@ function processesOf(who, lives, ends, { blocks, place, numbers }) {
     return { ...row, block };
   });
 
-  function rowOf({ host, pid, threadId, node, leaks, reports, verdict, reportedAt }, life) {
+  function rowOf({ host, pid, threadId, node, leaks, reports, verdict, reportedAt, reason }, life) {
     const end = life && ends.get(life.file);
     const state = verdictOf(life?.verdict ?? verdict);
     const row = {
-      host: hostName(host, place), pid, threadId, node: node ?? life?.node ?? null, title: life?.title ?? null, reports, leaks: [...leaks.keys()].map((key) => numbers.get(key)).filter(Boolean).sort((a, b) => a - b), reportedAt: reportedAt ?? null,
+      host: hostName(host, place), pid, threadId, node: node ?? life?.node ?? null, title: life?.title ?? null, reports, leaks: [...leaks.keys()].map((key) => numbers.get(key)).filter(Boolean).sort((a, b) => a - b), reportedAt: reportedAt ?? null, reason: reason ?? null,
       verdict: state, end: end ? { kind: end.cause.kind, what: end.cause.what, certainty: end.cause.certainty, at: end.endedAt ?? end.lastSeenAt } : null,
       ...life?.brief, ...(life && { file: place(life.file) }),
     };

@@ -110,13 +110,15 @@ function sitesFold(sites) {
 }
 
 /** What the claim rests on. */
-function proofFold({ verdict, evidence, file, reportedAt }) {
+function proofFold({ verdict, evidence, file, reportedAt, heapLimit, containerLimit }) {
   return fold('What this rests on', () => {
     const lines = [`Newest report that blames it first: ${time(reportedAt, { seconds: true })} UTC, in ${file}.`];
     if (verdict?.floors) {
       const { floors, windowMs, growthBytes, standardErrors } = verdict.floors;
       lines.push(`Verdict ${verdict.status}: ${counted(floors ?? 0, 'floor')} over ${span(windowMs)} rose by ${bytes(growthBytes)}, ${standardErrors?.toFixed(1)} standard errors from no growth.`);
     }
+    if (heapLimit) lines.push(`The heap stood at ${bytes(heapLimit.usedBytes)} of its limit of ${bytes(heapLimit.limitBytes)}.`);
+    if (containerLimit) lines.push(`The container held ${bytes(containerLimit.usedBytes)} of its limit of ${bytes(containerLimit.limitBytes)}.`);
     if (evidence) lines.push(evidence.rung === 'none' ? `No look at the heap: ${evidence.reason}.` : `A look at the heap (${evidence.rung}, ${evidence.mode})${evidence.reason ? `: ${evidence.reason}` : ''}.`);
     return h('ul', null, lines.map((line) => h('li', null, line)));
   });

@@ -44,7 +44,9 @@ function headline({ leaks, leakCount, processes }, hostCount) {
   if (leakCount === 0) return processes.length === 0 ? 'No leak reported.' : `No leak reported; ${counted(processes.length, 'process', 'processes')} on ${counted(hostCount, 'host')}.`;
   const [worst] = leaks;
   const others = leakCount > 1 ? `, and ${counted(leakCount - 1, 'other leak')}` : '';
-  return `${worst.constructorName} leaks on ${worst.hosts} of ${counted(hostCount, 'host')} since ${time(worst.since)} UTC${others}.`;
+  // What was found at a limit alone is no proven leak.
+  const does = worst.reasons.includes('verdict') ? 'leaks' : 'piles up';
+  return `${worst.constructorName} ${does} on ${worst.hosts} of ${counted(hostCount, 'host')} since ${time(worst.since)} UTC${others}.`;
 }
 
 draw().catch((error) => {

@@ -36,8 +36,9 @@ function growthOf({ verdict }) {
   return verdict && (verdict.status === 'leak' || verdict.status === 'suspect') ? verdict.growthBytesPerSecond : null;
 }
 
-function stateOf({ verdict, end, reports }) {
+function stateOf({ verdict, end, reports, reason }) {
   if (end && !ENDED.has(end.kind)) return ['✕', 'died', 'danger'];
+  if (reason && reason !== 'verdict' && verdict?.status !== 'leak') return ['▲', 'at its limit', 'warn'];
   return STATES[verdict?.status] ?? (reports > 0 ? STATES.leak : ['–', 'not known', 'muted']);
 }
 
