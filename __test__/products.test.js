@@ -112,9 +112,13 @@ test('a summary has its suspects, listeners, timers, promises and collections; t
   assert.ok(suspects[0].retainerPath.some((step) => step.edge === 'store'), JSON.stringify(suspects[0].retainerPath));
   assert.equal(suspects[0].accumulates.count, 30000);
 
-  const [one, two] = await Promise.all([1, 2].map((threads) => summarizeSnapshot(files[2], { threads, objects: 20 })));
+  const [one, two] = await Promise.all([1, 2].map((threads) => summarizeSnapshot(files[2], { threads, objects: 20, territories: 20 })));
   assert.deepEqual(one, two);
   assert.equal(one.objects.length, 20);
+  const [whole, ...others] = one.territories;
+  assert.ok(whole.parent === null && whole.retainedSize === one.totalShallowSize && others.length > 20);
+  assert.ok(others.every(({ parent, retainedSize }, i) => parent <= i && retainedSize <= one.territories[parent].retainedSize));
+  assert.ok(one.territories.some(({ edge, constructorName }) => edge === 'table' && constructorName === '(array)'), JSON.stringify(one.territories));
   assert.ok(one.objects.every((object, i) => i === 0 || object.retainedSize <= one.objects[i - 1].retainedSize));
 });
 
@@ -149,6 +153,7 @@ test('an ArrayBuffer of 6 GB reads as 6 GB', async (t) => {
 test('what cannot be is named with what was expected', async () => {
   const bad = [
     [() => summarizeSnapshot(files[0], { objects: -1 }), /objects/],
+    [() => summarizeSnapshot(files[0], { territories: 1e5 }), /territories/],
     [() => summarizeSnapshot(files[0], { threads: 0 }), /threads/],
     [() => summarizeSnapshot(files[0], { shallowSizes: 'chrome' }), /shallowSizes.*"devtools" or "file"/],
     [() => diffSnapshots(files, { culprits: 'yes' }), /culprits/],

@@ -131,6 +131,7 @@ async function mapByKeyboard(page) {
   const areas = () => page.$$eval('.map button', (buttons) => buttons.map((button) => button.getAttribute('aria-label')));
   const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent);
   assert.ok((await areas()).some((label) => /[\d,]+ × RequestRecord, [\d.]+ MB, \d+ % of the heap, of the program/.test(label)), 'what leaks is not on the map');
+  assert.ok((await areas()).some((label) => label.includes('requestsById: Map, ')), 'what holds it is not called as the program calls it');
   assert.equal(await page.$$eval('.map button[tabindex="0"]', ({ length }) => length), 1, 'one area is a stop for the tab key');
   await page.focus('.map button[tabindex="0"]');
   const first = await focused();
