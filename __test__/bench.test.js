@@ -12,6 +12,8 @@ const { seeded } = require('../bench/snapshots/random');
 const { picture } = require('../bench/detect/picture');
 const { garwood } = require('../bench/detect/poisson');
 const { leakedBy, quantile, score } = require('../bench/detect/score');
+const { REQUESTS } = require('../bench/overhead/catalogue');
+const { meanWithInterval, ratioWithInterval, shuffled } = require('../bench/overhead/statistics');
 
 const oracle = () => ({
   nodeCount: 9,
@@ -134,4 +136,29 @@ test('the picture has a mark for each point, and a place for none', () => {
   assert.doesNotMatch(svg, /NaN|undefined|Infinity|a<b/);
   const x = (name) => Number(new RegExp(`cx="([\\d.]+)"[^>]*><title>${name}:`).exec(svg)[1]);
   assert.ok(x('a&lt;b, strictness 1') < x('other, strictness 1') && x('other, strictness 1') < x('a&lt;b, strictness 0.5'));
+});
+
+test('the interval of a ratio holds what the pairs say, and is as wide as they differ', () => {
+  const same = ratioWithInterval([0.5, 0.5, 0.5, 0.5]);
+  assert.deepEqual(Object.values(same).map((value) => value.toFixed(6)), ['0.500000', '0.500000', '0.500000']);
+  // Twice as fast and half as fast come to nothing.
+  assert.ok(Math.abs(ratioWithInterval([2, 0.5]).value - 1) < 1e-9);
+  const { value, low, high } = meanWithInterval([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  assert.equal(value, 5);
+  // The standard error of the mean is 0.86 here.
+  assert.ok(low > 2.9 && low < 3.9 && high > 6.1 && high < 7.1, `${low} to ${high}`);
+  assert.ok(Number.isNaN(meanWithInterval([1]).low));
+});
+
+test('rounds of the overhead bench run everything once, in orders that differ', () => {
+  const random = seeded(1).next;
+  const orders = Array.from({ length: 60 }, () => shuffled(['off', 'a', 'b'], random).join());
+  assert.deepEqual([...new Set(orders.map((order) => order.split(',').sort().join()))], ['a,b,off']);
+  assert.equal(new Set(orders).size, 6);
+});
+
+test('the answers of the overhead bench are of the size that its documentation says, and differ', () => {
+  const answers = REQUESTS.api.map(({ answer }) => answer);
+  for (const answer of answers) assert.ok(answer.length > 8000 && answer.length < 12_500, String(answer.length));
+  assert.equal(new Set(answers).size, answers.length);
 });
