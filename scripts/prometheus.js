@@ -7,13 +7,13 @@
 //
 // Debian and Ubuntu have them as prometheus and prometheus-alertmanager. Without them this is skipped, and says so; with --require it fails.
 
-const { spawn, spawnSync } = require('node:child_process');
+const { spawnSync } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const http = require('node:http');
-const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
+const { HOW_TO_GET, endAll, findPrograms, get, sleep, start, startStack, until } = require('./prometheus-stack');
 const { ROOT, say } = require('./steps');
 
 const EXAMPLES = path.join(ROOT, 'examples', 'prometheus');
@@ -21,18 +21,6 @@ const FIXTURE = path.join(ROOT, '__test__', 'fixtures', 'metered.js');
 const DEADLINE_MS = 300_000;
 /** How long the healthy twin is watched after the leak was told. */
 const LONGER_MS = 20_000;
-
-const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
-
-/** The first of these programs that there is. */
-function program(...names) {
-  const folders = [process.env.HEAPWARDEN_PROMETHEUS_BIN, ...(process.env.PATH ?? '').split(path.delimiter)].filter(Boolean);
-  for (const name of names) {
-    const found = folders.map((folder) => path.join(folder, name)).find((file) => fs.existsSync(file));
-    if (found) return found;
-  }
-  return undefined;
-}
 
 /** Runs `promtool`; what it finds fault with is an error. */
 function promtool(tool, ...args) {
@@ -55,48 +43,6 @@ function checkDashboard(tool, folder) {
   // JSON is YAML.
   fs.writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
   promtool(tool, 'check', 'rules', file);
-}
-
-const children = [];
-process.once('exit', () => children.forEach((child) => child.kill('SIGKILL')));
-
-function start(file, args, options) {
-  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options });
-  children.push(child);
-  child.log = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => { child.log = (child.log + text).slice(-20_000); });
-  child.on('error', (error) => { child.log += error.message; });
-  return child;
-}
-
-async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  await new Promise((resolve) => { server.close(resolve); });
-  return port;
-}
-
-/** Waits for `condition()`, and for none of the children to end before. */
-async function until(condition, what, deadlineMs = 60_000) {
-  const end = Date.now() + deadlineMs;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    const gone = children.find(({ exitCode }) => exitCode !== null);
-    if (gone) throw new Error(`${path.basename(gone.spawnfile)} ended with ${gone.exitCode}:\n${gone.log}`);
-    if (Date.now() > end) throw new Error(`still waiting for ${what}`);
-    await sleep(200);
-  }
-}
-
-function get(url) {
-  return new Promise((resolve) => {
-    http.get(url, { agent: false }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text) => { body += text; }).on('end', () => resolve({ status: response.statusCode, body }));
-    }).on('error', () => resolve({ status: 0, body: '' }));
-  });
 }
 
 async function metered(mode) {
@@ -122,7 +68,7 @@ function drive(targets) {
   return state;
 }
 
-async function live({ prometheus, alertmanager }, folder) {
+async function live(programs, folder) {
   const told = [];
   const receiver = http.createServer((request, response) => {
     let body = '';
@@ -137,27 +83,9 @@ async function live({ prometheus, alertmanager }, folder) {
   const healthy = await metered('healthy');
   const traffic = drive([leaky, healthy]);
 
-  const alertmanagerAt = `127.0.0.1:${await freePort()}`;
-  fs.writeFileSync(path.join(folder, 'alertmanager.yml'), JSON.stringify({
-    route: { receiver: 'test', group_by: ['alertname', 'instance'], group_wait: '1s', group_interval: '2s', repeat_interval: '1h' },
-    receivers: [{ name: 'test', webhook_configs: [{ url: `http://127.0.0.1:${receiver.address().port}/`, send_resolved: true }] }],
-  }));
-  start(alertmanager, [
-    `--config.file=${path.join(folder, 'alertmanager.yml')}`, `--storage.path=${path.join(folder, 'alertmanager')}`,
-    `--web.listen-address=${alertmanagerAt}`, '--cluster.listen-address=',
-  ], { cwd: folder });
-
-  const prometheusAt = `127.0.0.1:${await freePort()}`;
-  fs.writeFileSync(path.join(folder, 'prometheus.yml'), JSON.stringify({
-    global: { scrape_interval: '1s', evaluation_interval: '1s' },
-    rule_files: [path.join(EXAMPLES, 'heapwarden.rules.yml')],
-    alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanagerAt] }] }] },
-    scrape_configs: [{ job_name: 'app', static_configs: [{ targets: [leaky, healthy] }] }],
-  }));
-  start(prometheus, [
-    `--config.file=${path.join(folder, 'prometheus.yml')}`, `--storage.tsdb.path=${path.join(folder, 'prometheus')}`,
-    `--web.listen-address=${prometheusAt}`,
-  ], { cwd: folder });
+  const { prometheusAt } = await startStack(programs, folder, {
+    receiverPort: receiver.address().port, scrape: { job_name: 'app', static_configs: [{ targets: [leaky, healthy] }] },
+  });
 
   const query = async (expr) => {
     const { status, body } = await get(`http://${prometheusAt}/api/v1/query?query=${encodeURIComponent(expr)}`);
@@ -189,10 +117,9 @@ async function live({ prometheus, alertmanager }, folder) {
 }
 
 async function main() {
-  const programs = { prometheus: program('prometheus'), promtool: program('promtool'), alertmanager: program('alertmanager', 'prometheus-alertmanager') };
-  const missing = Object.keys(programs).filter((name) => programs[name] === undefined);
+  const { programs, missing } = findPrograms();
   if (missing.length > 0) {
-    say(`SKIPPED: ${missing.join(', ')} not found: the rules, the alerts and the dashboard were NOT checked (apt-get install prometheus prometheus-alertmanager)`);
+    say(`SKIPPED: ${missing.join(', ')} not found: the rules, the alerts and the dashboard were NOT checked (${HOW_TO_GET})`);
     process.exit(process.argv.includes('--require') ? 1 : 0);
   }
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwarden-prometheus-'));
@@ -203,10 +130,7 @@ async function main() {
     checkDashboard(programs.promtool, folder);
     await live(programs, folder);
   } finally {
-    for (const child of children) {
-      child.kill();
-      if (child.exitCode === null) await Promise.race([once(child, 'exit'), sleep(5000)]);
-    }
+    await endAll();
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
