@@ -150,4 +150,4 @@ async function packed() {
   }
 }
 
-module.exports = { packed };
+module.exports = { pack, packed };
