@@ -3,12 +3,15 @@
 // What leaves the process at a level: a program's thousand secrets are looked for in every file, byte by byte.
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
 const fs = require('node:fs');
+const http = require('node:http');
 const path = require('node:path');
 const { test } = require('node:test');
 const zlib = require('node:zlib');
 const { captureSummary, auditListeners, redactReport, summarizeSnapshot, writeSnapshot } = require('..');
 const { oracle } = require('./support/oracle');
+const { heapwarden } = require('../lib/plugins/http');
 const { folder } = require('./support');
 const secrets = require('./fixtures/secrets');
 
@@ -66,6 +69,30 @@ test('a summary and an audit of listeners are redacted before they are made', as
   assert.deepEqual(leaked(JSON.stringify(await auditListeners({ redact: 'names' }))), []);
   const audit = JSON.stringify(await auditListeners());
   assert.ok(leaked(audit).length > 0, 'events that are named by data');
+});
+
+test('no page of the endpoints tells a secret at names, nor a name of the program at shape', async (t) => {
+  const token = 'a-token-of-the-tests-0123456789';
+  const handler = heapwarden({ token, directory: folder(t), capturesPerMinute: 600, allowFull: true });
+  const server = http.createServer(handler).listen(0, '127.0.0.1');
+  t.after(() => { handler.close(); server.close(); });
+  await once(server, 'listening');
+  const { port } = server.address();
+  const page = (url) => new Promise((resolve, reject) => {
+    http.get({ port, host: '127.0.0.1', path: url, headers: { authorization: `Bearer ${token}` }, agent: false }, (response) => {
+      const parts = [];
+      response.on('data', (part) => parts.push(part)).on('end', () => resolve({ status: response.statusCode, text: Buffer.concat(parts).toString('latin1') }));
+    }).on('error', reject);
+  });
+  assert.ok(leaked((await page('/listeners?level=full')).text).length > 0, 'at full there is something to hide');
+  for (const level of ['names', 'shape']) {
+    for (const route of ['/status', '/samples', '/report', '/metrics', '/summary', '/listeners', '/snapshot']) {
+      const { status, text } = await page(`${route}?level=${level}`);
+      assert.equal(status, route === '/report' ? 204 : 200, route);
+      assert.deepEqual(leaked(text), [], `${route} at ${level}`);
+      assert.ok(level === 'names' || !/SecretVault|plainTextSecret|openVault|secrets\.js/.test(text), `${route} at ${level}`);
+    }
+  }
 });
 
 test('a report is redacted by what is known of its names', () => {
