@@ -8,6 +8,7 @@ const fs = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
 const path = require('node:path');
+const { aroundAlertmanager, fetchedPrograms } = require('./prometheus-packages');
 const { ROOT } = require('./steps');
 
 const RULES = path.join(ROOT, 'examples', 'prometheus', 'heapwarden.rules.yml');
@@ -15,20 +16,29 @@ const HOW_TO_GET = 'apt-get install prometheus prometheus-alertmanager';
 
 const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-/** The first of these programs that there is. */
-function program(...names) {
-  const folders = [process.env.HEAPWARDEN_PROMETHEUS_BIN, ...(process.env.PATH ?? '').split(path.delimiter)].filter(Boolean);
-  for (const name of names) {
-    const found = folders.map((folder) => path.join(folder, name)).find((file) => fs.existsSync(file));
-    if (found) return found;
-  }
-  return undefined;
+/** Where the first of these programs is that one of the folders has. */
+function program(folders, ...names) {
+  return names.flatMap((name) => folders.map((folder) => path.join(folder, name))).find((file) => fs.existsSync(file));
 }
 
-/** `{ programs, missing }`: where the programs are, on the PATH or in HEAPWARDEN_PROMETHEUS_BIN, and which are nowhere. */
+function programsIn(folders) {
+  return {
+    prometheus: program(folders, 'prometheus'), promtool: program(folders, 'promtool'), alertmanager: program(folders, 'alertmanager', 'prometheus-alertmanager'),
+  };
+}
+
+/**
+ * `{ programs, missing }`: where the programs are, in HEAPWARDEN_PROMETHEUS_BIN, on the PATH, or in packages that are fetched for that; and which are
+ * nowhere.
+ */
 function findPrograms() {
-  const programs = { prometheus: program('prometheus'), promtool: program('promtool'), alertmanager: program('alertmanager', 'prometheus-alertmanager') };
-  return { programs, missing: Object.keys(programs).filter((name) => programs[name] === undefined) };
+  const folders = [process.env.HEAPWARDEN_PROMETHEUS_BIN, ...(process.env.PATH ?? '').split(path.delimiter)].filter(Boolean);
+  let programs = programsIn(folders);
+  if (Object.values(programs).includes(undefined)) programs = programsIn([...folders, fetchedPrograms()].filter(Boolean));
+  const around = aroundAlertmanager();
+  if (around === undefined) programs.alertmanager = undefined;
+  const missing = Object.keys(programs).filter((name) => programs[name] === undefined);
+  return { programs: { ...programs, around }, missing };
 }
 
 const children = [];
@@ -85,15 +95,16 @@ async function freePort() {
 }
 
 /** Starts both in `folder`: `scrape` is Prometheus's scrape_config, `receiverPort` where Alertmanager's webhooks go. Gives where Prometheus is. */
-async function startStack({ prometheus, alertmanager }, folder, { receiverPort, scrape }) {
+async function startStack({ prometheus, alertmanager, around }, folder, { receiverPort, scrape }) {
   const alertmanagerAt = `127.0.0.1:${await freePort()}`;
   // JSON is YAML.
   fs.writeFileSync(path.join(folder, 'alertmanager.yml'), JSON.stringify({
     route: { receiver: 'test', group_by: ['alertname', 'instance'], group_wait: '1s', group_interval: '2s', repeat_interval: '1h' },
     receivers: [{ name: 'test', webhook_configs: [{ url: `http://127.0.0.1:${receiverPort}/`, send_resolved: true }] }],
   }));
-  start(alertmanager, [
-    `--config.file=${path.join(folder, 'alertmanager.yml')}`, `--storage.path=${path.join(folder, 'alertmanager')}`,
+  const [command, ...before] = [...around, alertmanager];
+  start(command, [
+    ...before, `--config.file=${path.join(folder, 'alertmanager.yml')}`, `--storage.path=${path.join(folder, 'alertmanager')}`,
     `--web.listen-address=${alertmanagerAt}`, '--cluster.listen-address=',
   ], { cwd: folder });
 

@@ -3,9 +3,10 @@
 // The rules of examples/prometheus in a real Prometheus, with a real Alertmanager behind it: the alert arrives for a program that leaks, and
 // none for its twin. Everything listens on loopback and ends with this.
 //
-//   npm run prometheus [-- --require]     needs `prometheus`, `promtool` and an Alertmanager on the PATH, or in HEAPWARDEN_PROMETHEUS_BIN
+//   npm run prometheus [-- --require]     takes `prometheus`, `promtool` and an Alertmanager from HEAPWARDEN_PROMETHEUS_BIN or the PATH
 //
-// Debian and Ubuntu have them as prometheus and prometheus-alertmanager. Without them this is skipped, and says so; with --require it fails.
+// Where they are not there, the packages of Debian or Ubuntu are fetched into .cache. Where that cannot be, this is skipped, and says so; with --require it
+// fails.
 
 const { spawnSync } = require('node:child_process');
 const { once } = require('node:events');

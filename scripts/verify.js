@@ -123,7 +123,7 @@ const STEPS = [
   },
   {
     name: 'prometheus',
-    what: 'the alert rules in a real Prometheus and Alertmanager, where these are installed',
+    what: 'the alert rules in a real Prometheus and Alertmanager, fetched where they are not installed',
     needs: ['native'],
     // It waits for an alert.
     isBeside: true,
