@@ -293,6 +293,7 @@ test('a thousand hostile requests leave the service answering, with no capture b
   assert.equal((await ask(port, '/')).body.toString(), 'application');
   assert.equal((await ask(port, '/_heap/status')).status, 200, 'the right token is let in, whoever else is at its address');
   idle.forEach((socket) => socket.destroy());
+  await until(async () => !JSON.parse((await ask(port, '/_heap/status')).body).capturing, 'the end of a capture for somebody who is gone');
   await until(() => fs.readdirSync(directory).length === before.length, 'no file');
 });
 
