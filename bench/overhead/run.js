@@ -1,7 +1,7 @@
 'use strict';
 
 // What stands beside a server costs it: node bench/overhead/run.js [--pairs 10] [--seconds 20] [--only heapwarden,prom-client] [--apps hello,api]
-//   [--warmup 5] [--connections 32] [--seed 1] [--node PATH] [--json FILE]
+//   [--warmup 5] [--connections 32] [--pipelining 1] [--seed 1] [--node PATH] [--json FILE]
 //
 // In each round every watcher runs once, in an order drawn anew, and the bare server with them: a pair is a watcher's run and the bare run of its
 // round. Each run is a fresh process. Server and load have a core each where there are two; the figures of one watcher are ratios to the bare
@@ -28,6 +28,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '20' },
     warmup: { type: 'string', default: '5' },
     connections: { type: 'string', default: '32' },
+    pipelining: { type: 'string', default: '1' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string', default: USUAL.join(',') },
     apps: { type: 'string', default: APPS.join(',') },
@@ -72,7 +73,7 @@ async function run(app, name) {
   const ask = () => { server.send('figures'); return told(server); };
   try {
     const { port } = await told(server);
-    const load = start(1, 'load.js', [port, app, values.seconds, values.connections, values.warmup, ...(scrape ? [JSON.stringify(scrape)] : [])]);
+    const load = start(1, 'load.js', [port, app, values.seconds, values.connections, values.warmup, values.pipelining, ...(scrape ? [JSON.stringify(scrape)] : [])]);
     await told(load);
     const before = await ask();
     const result = await told(load);
@@ -138,7 +139,7 @@ async function main() {
   installed(__dirname);
   const random = seeded(Number(values.seed)).next;
   const version = spawnSync(values.node, ['--version'], { encoding: 'utf8' }).stdout.trim();
-  const settings = { node: version, cpu: os.cpus()[0].model, cores: os.cpus().length, isPinned, pairs, seconds: Number(values.seconds), warmup: Number(values.warmup), connections: Number(values.connections), seed: Number(values.seed) };
+  const settings = { node: version, cpu: os.cpus()[0].model, cores: os.cpus().length, isPinned, pairs, seconds: Number(values.seconds), warmup: Number(values.warmup), connections: Number(values.connections), pipelining: Number(values.pipelining), seed: Number(values.seed) };
   const minutes = (pairs * apps.length * (names.length + 1) * (settings.seconds + settings.warmup + 2)) / 60;
   console.error(`${pairs} rounds of ${names.length + 1} runs with ${apps.length} apps: some ${minutes.toFixed(0)} minutes. ${isPinned ? 'Server and load have a core each.' : 'Server and load share the cores.'}`);
   const rounds = Object.fromEntries(apps.map((app) => [app, []]));
@@ -153,7 +154,7 @@ async function main() {
       rounds[app].push(runs);
     }
   }
-  console.log(`Node ${version.replace(/^v/, '')}, ${settings.cpu}, ${settings.cores} cores${isPinned ? ', one for the server and one for the load' : ''}; ${pairs} pairs of ${settings.seconds} s after ${settings.warmup} s, ${settings.connections} connections; 95 % intervals by bootstrap over the pairs`);
+  console.log(`Node ${version.replace(/^v/, '')}, ${settings.cpu}, ${settings.cores} cores${isPinned ? ', one for the server and one for the load' : ''}; ${pairs} pairs of ${settings.seconds} s after ${settings.warmup} s, ${settings.connections} connections${settings.pipelining > 1 ? `, ${settings.pipelining} requests on the way in each` : ''}; 95 % intervals by bootstrap over the pairs`);
   const result = { ...settings, apps: {} };
   for (const app of apps) {
     const rows = names.map((name) => row(rounds[app], name));
