@@ -1,9 +1,10 @@
 'use strict';
 
 // The package as its users meet it: packed, installed into fresh apps beside the newest Express 4, Express 5 and Fastify, the README's lines
-// pasted, a leak under load. The alert has to arrive at a webhook with the culprit, Prometheus has to fire, and the report has to name it.
+// pasted, a leak under load. The alert has to arrive at a webhook with the culprit, Prometheus has to fire, and the report and its page in a
+// browser have to name it.
 //
-//   npm run scratch [-- --only express-5,fastify] [--require]     --require: fail where Prometheus is not installed, instead of saying so
+//   npm run scratch [-- --only express-5,fastify] [--require]     --require: fail where Prometheus or Chromium is not there, instead of saying so
 
 const { spawnSync } = require('node:child_process');
 const { once } = require('node:events');
@@ -13,6 +14,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { pack } = require('./pack');
+const { chromium, launch, opened } = require('./page/browser');
 const { HOW_TO_GET, endAll, findPrograms, get, start, startStack, until } = require('./prometheus-stack');
 const { APPS, startArguments } = require('./scratch-apps');
 const { setup } = require('./setup');
@@ -99,23 +101,36 @@ async function askEndpoints(app) {
   check(wrong === undefined, `${app.name}: /report: ${wrong}`);
 }
 
-/** `heapwarden report` of the installed package on the evidence. */
-function readEvidence(app) {
+/** `heapwarden report` of the installed package on the evidence; gives what it prints. */
+function report(app, ...options) {
   const command = path.join(app.folder, 'node_modules', '.bin', process.platform === 'win32' ? 'heapwarden.cmd' : 'heapwarden');
-  const { status, stdout, stderr } = spawnSync(command, ['report', app.evidence, '--json'], { cwd: app.folder, encoding: 'utf8', shell: process.platform === 'win32' });
+  const { status, stdout, stderr } = spawnSync(command, ['report', app.evidence, ...options], { cwd: app.folder, encoding: 'utf8', shell: process.platform === 'win32' });
   check(status === 0, `${app.name}: heapwarden report ended with ${status}: ${stderr}`);
-  const { leaks } = JSON.parse(stdout);
+  return stdout;
+}
+
+function readEvidence(app) {
+  const { leaks } = JSON.parse(report(app, '--json'));
   const wrong = misnamed(app, leaks[0]);
   check(wrong === undefined, `${app.name}: heapwarden report: ${wrong}`);
 }
 
-async function prove(app, webhook) {
+/** The page of the evidence, as a browser shows it. */
+async function openPage(app, browser) {
+  const file = path.join(app.folder, 'report.html');
+  report(app, '-o', file);
+  const text = await opened(browser, file, {}, (page) => page.evaluate('document.body.innerText'));
+  for (const what of ['Session', 'sessionsByRequest', 'server.js']) check(text.includes(what), `${app.name}: the page does not show ${what}`);
+}
+
+async function prove(app, webhook, browser) {
   const since = Date.now();
   const alert = await until(() => webhook.told.find(({ service, event }) => service === app.name && event === 'leak'), `the alert of ${app.name}`, DEADLINE_MS);
   const wrong = misnamed(app, alert.leak.culprits[0]);
   check(wrong === undefined, `${app.name}: the alert: ${wrong}`);
   await askEndpoints(app);
   readEvidence(app);
+  if (browser) await openPage(app, browser);
   say(`  ${app.name}: told after ${seconds(since)}: ${alert.message}`);
 }
 
@@ -142,10 +157,13 @@ async function main() {
   check(unknown.length === 0 && names.length > 0, `--only: expected some of ${Object.keys(APPS).join(', ')}, found ${values.only}`);
   const { programs, missing } = findPrograms();
   check(missing.length === 0 || !values.require, `${missing.join(', ')} not found (${HOW_TO_GET})`);
+  const executable = chromium();
+  check(executable !== undefined || !values.require, 'no Chromium found (HEAPWARDEN_CHROMIUM)');
   await setup();
 
   const root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'heapwarden-scratch-')));
   const webhook = await receiver();
+  const browser = executable && await launch(executable);
   try {
     const { tarball } = await pack(root);
     const apps = [];
@@ -156,15 +174,17 @@ async function main() {
       loads.push(load(app));
     }
     // At once: each mostly waits for its leak to grow.
-    await Promise.all([...apps.map((app) => prove(app, webhook)), ...(missing.length === 0 ? [fires(programs, root, apps.at(-1))] : [])]);
+    await Promise.all([...apps.map((app) => prove(app, webhook, browser)), ...(missing.length === 0 ? [fires(programs, root, apps.at(-1))] : [])]);
     for (const { over } of loads) {
       const { errors, non2xx, answered } = await over();
       check(errors === 0 && non2xx === 0 && answered > 0, `of the load ${answered} requests were answered, ${errors} failed and ${non2xx} were refused`);
     }
     if (missing.length > 0) say(`SKIPPED: ${missing.join(', ')} not found: whether Prometheus fires was NOT checked (${HOW_TO_GET})`);
-    say(`${apps.length} apps: alert, endpoints and report name the culprit${missing.length === 0 ? '; Prometheus fired' : ''}`);
+    if (!browser) say('SKIPPED: no Chromium found: whether the page shows the leak was NOT checked (HEAPWARDEN_CHROMIUM)');
+    say(`${apps.length} apps: alert, endpoints, report${browser ? ' and its page' : ''} name the culprit${missing.length === 0 ? '; Prometheus fired' : ''}`);
   } finally {
     webhook.close();
+    await browser?.close();
     await endAll();
     fs.rmSync(root, { recursive: true, force: true });
   }
