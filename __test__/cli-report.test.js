@@ -6,6 +6,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
+const { paint } = require('../lib/cli/text');
 const { collect } = require('../lib/report/collect');
 const { folder, run, ROOT } = require('./support');
 
@@ -87,4 +88,21 @@ test('what is no evidence is said, and does not hide the rest', async (t) => {
   assert.equal(code, 0);
   assert.match(stdout, /^1 report of 1 process on 1 host/);
   assert.equal(stdout.match(/^cannot be read: /gm).length, broken.length + 1);
+});
+
+test('colours are for terminals, and for those who have not refused them', async (t) => {
+  const { TERM, NO_COLOR } = process.env;
+  t.after(() => Object.assign(process.env, TERM !== undefined && { TERM }, NO_COLOR !== undefined && { NO_COLOR }));
+  process.env.TERM = 'xterm';
+  delete process.env.NO_COLOR;
+  assert.strictEqual(paint({ isTTY: true }).bad('Session'), '\x1b[1m\x1b[31mSession\x1b[39m\x1b[22m');
+  assert.strictEqual(paint({ isTTY: false }).bad('Session'), 'Session');
+  assert.strictEqual(paint({}).title('Classes'), 'Classes');
+  process.env.NO_COLOR = '1';
+  assert.strictEqual(paint({ isTTY: true }).bad('Session'), 'Session');
+  const dir = folder(t);
+  report(dir, 'pod', 10);
+  const { stdout } = await heapwarden([dir], { env: { FORCE_COLOR: '1' } });
+  assert.ok(stdout.includes(GOLDEN.culprits[0].constructorName));
+  assert.ok(!stdout.includes('\x1b'), 'a pipe has none');
 });

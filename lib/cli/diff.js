@@ -5,7 +5,7 @@
 const { diffSnapshots } = require('../snapshot');
 const { atLength } = require('./long');
 const { rows } = require('./summarize');
-const { bytes, place, plain, signed, table } = require('./text');
+const { block, bytes, paint, place, plain, signed, table } = require('./text');
 
 const summary = 'tells what grew between two or three heap snapshots';
 
@@ -49,24 +49,25 @@ async function run(values, files, { UsageError, print }) {
 
 function text({ matchedBy, matchedByReason, constructors, culprits }, top) {
   const grown = constructors.filter(({ sizeDelta, countDelta }) => sizeDelta > 0 || countDelta > 0);
-  const parts = [`${grown.length === 0 ? 'Nothing grew' : `${grown.length} classes grew`}; objects matched by ${matchedBy}${matchedByReason === null ? '' : ` (${matchedByReason})`}\n`];
-  if (culprits.length > 0) parts.push(`\nWhat holds the growth\n${culprits.slice(0, Math.min(top, 5)).map(culprit).join('')}`);
+  const first = `${grown.length === 0 ? 'Nothing grew' : `${grown.length} classes grew`}; objects matched by ${matchedBy}${matchedByReason === null ? '' : ` (${matchedByReason})`}`;
+  const parts = [`${plain(first, 100)}\n`];
+  if (culprits.length > 0) parts.push(`\n${paint().title('What holds the growth')}\n${culprits.slice(0, Math.min(top, 5)).map(culprit).join('')}`);
   if (grown.length > 0) {
-    parts.push(`\nClasses\n${table([
+    parts.push(`\n${paint().title('Classes')}\n${table([
       ['size', ({ sizeDelta }) => signed(bytes(sizeDelta), sizeDelta), true], ['objects', ({ countDelta }) => signed(String(countDelta), countDelta), true],
       ['new', ({ addedCount }) => addedCount, true], ['gone', ({ removedCount }) => removedCount, true], ['class', ({ constructorName }) => constructorName],
     ], grown.slice(0, top))}`);
     if (grown.length > top) parts.push(`  and ${grown.length - top} more (--top)\n`);
   }
-  return parts.map((part) => part.split('\n').map((line) => plain(line, 100)).join('\n')).join('');
+  return parts.join('');
 }
 
 function culprit({ constructorName, pattern, countDelta, retainedSizeDelta, retainerPath, location, advice }) {
   const path = retainerPath.slice(0, 4).map(({ edge, name }) => `${edge} of ${name}`).join(' < ');
-  return [
+  return block([
     `  ${constructorName} [${pattern}]: ${signed(String(countDelta), countDelta)} objects, ${signed(bytes(retainedSizeDelta), retainedSizeDelta)} retained`,
     path && `    held by ${path}`, location && `    ${place(location)}`, advice && `    ${advice}`,
-  ].filter(Boolean).map((line) => `${plain(line, 100)}\n`).join('');
+  ], 100);
 }
 
 module.exports = { summary, usage, options, run };

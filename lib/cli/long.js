@@ -47,7 +47,7 @@ class Bar {
 
   show({ stage, bytes, totalBytes }) {
     this.#shown = true;
-    this.#stream.write(`\r\x1b[2K${lineOf({ stage, bytes, totalBytes }).slice(0, (this.#stream.columns ?? 80) - 1)}`);
+    this.#stream.write(`\r\x1b[2K${lineOf({ stage, bytes, totalBytes }).slice(0, (this.#stream.columns || 80) - 1)}`);
   }
 
   clear() {

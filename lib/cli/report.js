@@ -11,7 +11,7 @@ const { modelOf } = require('../report/model');
 const { pageOf } = require('../report/page');
 const { tellingAt } = require('../report/telling');
 const { atLength } = require('./long');
-const { bytes, place, plain, table } = require('./text');
+const { block, bytes, paint, place, plain, table } = require('./text');
 
 const summary = 'tells which leaks there are in the evidence of many processes';
 
@@ -106,7 +106,7 @@ function text({ from, to, reports, hosts, processes, leaks: all, deaths, unreada
     ], leaks), '\n', ...leaks.map(leakText));
     if (all.length > leaks.length) parts.push(`and ${all.length - leaks.length} more (--top)\n`);
   }
-  if (deaths.length > 0) parts.push(`\nDeaths, newest first\n${deaths.slice(0, 20).map(deathText).join('')}`);
+  if (deaths.length > 0) parts.push(`\n${paint().title('Deaths, newest first')}\n${deaths.slice(0, 20).map(deathText).join('')}`);
   if (deaths.length > 20) parts.push(`  and ${deaths.length - 20} more (--json)\n`);
   for (const { file, message } of unreadable.slice(0, 10)) parts.push(`${plain(`cannot be read: ${file}: ${message}`, 160)}\n`);
   if (unreadable.length > 10) parts.push(`and ${unreadable.length - 10} more that cannot be read (--json)\n`);
@@ -118,10 +118,10 @@ const counted = (count, noun, plural = 's') => `${count} ${noun}${count === 1 ? 
 
 function leakText({ fingerprint, constructorName, pattern, retainerPath, location, advice, known }) {
   const held = retainerPath.slice(0, 4).map(({ edge, name }) => `${edge} of ${name}`).join(' < ');
-  return [
+  return block([
     `${constructorName} [${pattern}]${fingerprint === null ? '' : `  ${fingerprint}`}`,
     held && `  held by ${held}`, location && `  ${place(location)}`, advice && `  ${advice}`, known && `  known: ${known.reference ?? known.title ?? ''}`,
-  ].filter(Boolean).map((line) => `${plain(line, 160)}\n`).join('');
+  ], 160);
 }
 
 function deathText({ endedAt, cause, pid, threadId, title }) {

@@ -4,7 +4,7 @@
 
 const { histogramSnapshot, summarizeSnapshot } = require('../snapshot');
 const { atLength } = require('./long');
-const { bytes, place, plain, table } = require('./text');
+const { block, bytes, paint, place, table } = require('./text');
 
 const summary = 'tells what a heap snapshot contains';
 
@@ -64,10 +64,10 @@ function histogramText({ nodeCount, totalShallowSize, constructors }, top) {
 function summaryText({ nodeCount, edgeCount, totalShallowSize, constructors, suspects, listeners, timers, promises, collections }, top) {
   const parts = [`${nodeCount} objects, ${edgeCount} references, ${bytes(totalShallowSize)}; ${promises.count} promises, ${promises.awaited} of them awaited\n`];
   const list = (title, all, columns) => {
-    if (all.length > 0) parts.push(`\n${title}\n${table(columns, all.slice(0, top))}${more(all, top)}`);
+    if (all.length > 0) parts.push(`\n${paint().title(title)}\n${table(columns, all.slice(0, top))}${more(all, top)}`);
   };
   const where = ['place', ({ location }) => place(location)];
-  if (suspects.length > 0) parts.push(`\nSuspects\n${suspects.slice(0, Math.min(top, 5)).map(suspectText).join('')}`);
+  if (suspects.length > 0) parts.push(`\n${paint().title('Suspects')}\n${suspects.slice(0, Math.min(top, 5)).map(suspectText).join('')}`);
   list('Classes', constructors, [
     ['retained', ({ retainedSize }) => bytes(retainedSize), true], ['own', ({ shallowSize }) => bytes(shallowSize), true],
     ['objects', ({ count }) => count, true], ['class', ({ constructorName }) => constructorName], where,
@@ -87,7 +87,7 @@ function suspectText({ constructorName, count, retainedSize, share, retainerPath
   const what = `${constructorName}${count > 1 ? `, ${count} objects` : ''}: ${bytes(retainedSize)}, ${(share * 100).toFixed(0)} % of the heap`;
   const holds = accumulates ? `, mostly ${accumulates.count} ${accumulates.constructorName}` : '';
   const path = retainerPath.slice(0, 4).map(({ edge, name }) => `${edge} of ${name}`).join(' < ');
-  return [`  ${what}${holds}`, path && `    held by ${path}`, location && `    ${place(location)}`].filter(Boolean).map((line) => `${plain(line, 100)}\n`).join('');
+  return block([`  ${what}${holds}`, path && `    held by ${path}`, location && `    ${place(location)}`], 100);
 }
 
 function more(all, top) {

@@ -2,6 +2,8 @@
 
 // Text for a terminal, of names that come from a heap or a file.
 
+const { createColors } = require('picocolors');
+
 const MB = 1024 * 1024;
 const UNITS = [[1024 * MB, 'GB'], [MB, 'MB'], [1024, 'kB']];
 
@@ -10,6 +12,18 @@ function plain(line, most = Infinity) {
   // eslint-disable-next-line no-control-regex
   const harmless = line.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f]/g, ' ').trimEnd();
   return harmless.length > most ? `${harmless.slice(0, most - 3)}...` : harmless;
+}
+
+/** What text stands out by, if `stream` is a terminal that has colours and nobody has refused them (NO_COLOR). Of lines that are finished: `plain` takes colours away. */
+function paint(stream = process.stdout) {
+  const { bold, dim, red } = createColors(Boolean(stream.isTTY) && !process.env.NO_COLOR && process.env.TERM !== 'dumb');
+  return { title: bold, head: dim, bad: (text) => bold(red(text)) };
+}
+
+/** Lines of one thing that is told, as many as there are; the first stands out. */
+function block(lines, width) {
+  const [first, ...rest] = lines.filter(Boolean).map((line) => plain(line, width));
+  return [paint().bad(first), ...rest].map((line) => `${line}\n`).join('');
 }
 
 /** `12.3 MB`; with the sign of what is negative. */
@@ -31,7 +45,7 @@ function table(columns, rows, width = 100) {
   const cells = rows.map((row) => columns.map(([, cell]) => plain(String(cell(row)), 60)));
   const widths = columns.map(([title], i) => Math.max(title.length, ...cells.map((line) => line[i].length)));
   const line = (parts) => plain(`  ${parts.map((part, i) => (columns[i][2] ? part.padStart(widths[i]) : part.padEnd(widths[i]))).join('  ')}`, width);
-  return [line(columns.map(([title]) => title)), ...cells.map(line)].map((text) => `${text}\n`).join('');
+  return [paint().head(line(columns.map(([title]) => title))), ...cells.map(line)].map((text) => `${text}\n`).join('');
 }
 
-module.exports = { bytes, place, plain, signed, table };
+module.exports = { block, bytes, paint, place, plain, signed, table };
