@@ -4,9 +4,12 @@
 // `{ mount, counts }` where there is something to mount or to count.
 
 const fs = require('node:fs');
+const { createRequire } = require('node:module');
 const os = require('node:os');
 const path = require('node:path');
 
+/** What is installed for this bench alone. */
+const requireRival = createRequire(path.join(__dirname, 'package.json'));
 const ROOT = path.resolve(__dirname, '..', '..');
 const REGISTER = ['--require', path.join(ROOT, 'lib', 'register.js')];
 const TOKEN = 'overhead-bench-0123456789abcdef';
@@ -15,7 +18,7 @@ const PROFILE_MS = 60_000;
 
 /** What a monitor has done so far, so that a row tells what its load was measured beside. */
 function countsOf() {
-  const [monitor] = [require(path.join(ROOT, 'lib', 'running.js')).monitorOr()];
+  const monitor = require(path.join(ROOT, 'lib', 'running.js')).monitorOr();
   const { renderMetrics } = require(path.join(ROOT, 'lib', 'metrics', 'prometheus.js'));
   const sum = (text, name) => text.split('\n').filter((line) => line.startsWith(`${name}{`)).reduce((total, line) => total + Number(line.split(' ')[1]), 0);
   return () => {
@@ -72,7 +75,7 @@ const WATCHERS = {
   'datadog-heap': {
     what: "@datadog/pprof's heap profiler, 512 KiB between samples, 64 frames, a profile a minute",
     start() {
-      const { heap } = require('@datadog/pprof');
+      const { heap } = requireRival('@datadog/pprof');
       heap.start(512 * 1024, 64);
       setInterval(() => heap.profile(), PROFILE_MS).unref();
       return {};
