@@ -48,17 +48,19 @@ pub(super) fn of(
 ) -> Result<Vec<Territory>> {
     let is_chosen: HashSet<u32> =
         std::iter::once(0).chain(chosen.iter().map(|&number| number as u32)).collect();
-    // Of objects that retain alike the inner one may have been chosen without the outer one.
-    let dominator = |number: u32| {
+    let mut inside: HashMap<u32, Vec<u32>> = HashMap::new();
+    // Of objects that retain alike the inner one may have been chosen without the outer one, whose bytes are then less by these.
+    let mut told: HashMap<u32, u64> = HashMap::new();
+    for &number in is_chosen.iter().filter(|&&number| number != 0) {
+        let mut below = number;
         let mut up = tree.idom[number as usize];
         while !is_chosen.contains(&up) {
-            up = tree.idom[up as usize];
+            (below, up) = (up, tree.idom[up as usize]);
         }
-        up
-    };
-    let mut inside: HashMap<u32, Vec<u32>> = HashMap::new();
-    for &number in is_chosen.iter().filter(|&&number| number != 0) {
-        inside.entry(dominator(number)).or_default().push(number);
+        inside.entry(up).or_default().push(number);
+        if below != number {
+            *told.entry(below).or_default() += retained.get(number);
+        }
     }
     // Level by level, the largest first. Numbers are not the same each time that a graph is walked, nodes are.
     let mut numbers = Vec::new();
@@ -87,45 +89,46 @@ pub(super) fn of(
             retained_size: retained.get(number),
         });
     }
-    let classes = classes(graph, grouping, tree, retained, &place)?;
+    let left = |number: u32| retained.get(number) - told.get(&number).copied().unwrap_or(0);
+    let least = (retained.get(0) / LEAST_SHARE).max(1);
+    let classes = classes(graph, grouping, tree, &left, (&place, least));
     reserve(&mut rows, classes.len())?;
     rows.extend(classes);
     Ok(rows)
 }
 
-/// What the objects of `place` dominate at first hand and is not among them, by class, the most first.
+/// What the objects of `place` dominate at first hand and is not among them, by class, the most first; none of less than `least`. `left` is what
+/// an object retains besides what stands for itself.
 fn classes(
     graph: &Graph,
     grouping: &Grouping,
     tree: &Numbered,
-    retained: &Sizes,
-    place: &HashMap<u32, u32>,
-) -> Result<Vec<Territory>> {
+    left: &impl Fn(u32) -> u64,
+    (place, least): (&HashMap<u32, u32>, u64),
+) -> Vec<Territory> {
     let mut groups: HashMap<(u32, u32), (u64, u64, u64)> = HashMap::new();
     for (number, &up) in (0u32..).zip(&tree.idom).skip(1) {
         let Some(&parent) = place.get(&up).filter(|_| !place.contains_key(&number)) else { continue };
         let node = tree.order[number as usize];
-        if retained.get(number) == 0 {
+        if left(number) == 0 {
             continue;
         }
         let sum = groups.entry((parent, grouping.by_node[node as usize])).or_default();
-        *sum = (sum.0 + 1, sum.1 + graph.self_size(node), sum.2 + retained.get(number));
+        *sum = (sum.0 + 1, sum.1 + graph.self_size(node), sum.2 + left(number));
     }
-    let least = (retained.get(0) / LEAST_SHARE).max(1);
     let mut found: Vec<_> = groups.into_iter().filter(|(_, (_, _, size))| *size >= least).collect();
     // Groups are numbered in the order of the graph's nodes: the same snapshot gives the same list.
     found.sort_unstable_by_key(|&((parent, group), (_, _, size))| (parent, Reverse(size), group));
     let told = found.chunk_by(|a, b| a.0.0 == b.0.0).flat_map(|of_one| of_one.iter().take(MOST_CLASSES));
-    Ok(told
-        .map(|&((parent, group), (count, shallow_size, retained_size))| Territory {
-            parent: Some(parent),
-            constructor_name: grouping.groups[group as usize].name.to_string(),
-            edge: String::new(),
-            count,
-            shallow_size,
-            retained_size,
-        })
-        .collect())
+    told.map(|&((parent, group), (count, shallow_size, retained_size))| Territory {
+        parent: Some(parent),
+        constructor_name: grouping.groups[group as usize].name.to_string(),
+        edge: String::new(),
+        count,
+        shallow_size,
+        retained_size,
+    })
+    .collect()
 }
 
 /// The names by which dominators refer to those of their objects that are among `numbers`, where they have one that tells something.
