@@ -166,7 +166,8 @@ pub fn steady(
             }
         }
         let counts = births.counts(&finding.unit.nodes);
-        let rounds = proportional(finding, counts, sums.growth(class_name(last, finding.sample))?, calls)?;
+        let rounds =
+            proportional(finding, counts, sums.growth(class_name(last, finding.sample), counts)?, calls)?;
         Some((rounds, rounds.iter().map(|round| round.count).sum()))
     };
     let before = Before { added, totals: &before };
@@ -294,8 +295,9 @@ impl<'g> Sums<'g> {
         Ok(Self { first: totals(first)?, middle, last: totals(last)? })
     }
 
-    /// By how many `class` has grown in each round; all forms of text are one class. Nothing where that is not known.
-    fn growth(&self, class: &str) -> Option<[i64; 2]> {
+    /// By how many `class` has grown in each round, in which `born` were made that are still there; all forms of text are one class. Nothing
+    /// where that is not known.
+    fn growth(&self, class: &str, born: [u64; 2]) -> Option<[i64; 2]> {
         let count = |sums: &HashMap<&str, Total>| -> i64 {
             let same = |&(&name, _): &(&&str, &Total)| name == class || (is_text(name) && is_text(class));
             sums.iter().filter(same).map(|(_, total)| signed(total.count)).sum()
@@ -303,7 +305,12 @@ impl<'g> Sums<'g> {
         let all = count(&self.last) - count(&self.first);
         let at_middle = match &self.middle {
             Counts::Snapshot(sums) => count(sums) - count(&self.first),
-            Counts::Mark(mark) => mark.growth_of(class)?,
+            Counts::Mark(mark) => match mark.growth_of(class) {
+                Some(growth) => growth,
+                // What is not counted by its constructor: if none made place for them, each round has grown by its own.
+                None if is_about(u64::try_from(all).unwrap_or(0), born[0] + born[1]) => signed(born[0]),
+                None => return None,
+            },
         };
         Some([at_middle, all - at_middle])
     }
