@@ -123,12 +123,13 @@ test('a second look that there is no memory for any more is not taken', async ()
 
 test('a second look is given up when the monitor stops', async () => {
   const looks = evidence({ intervalMs: 1500 });
+  const begun = Date.now();
   await looks.takeBaseline();
   const app = program();
   app.open();
   const reported = looks.report(verdict(1e9), never);
-  // The first look begins 3 s after the baseline, the second 3 s after that at the earliest.
-  await sleep(5000);
+  // The first look begins 3 s after the baseline began, however long that took, and the second 3 s after that at the earliest.
+  await sleep(begun + 5000 - Date.now());
   looks.release();
   const { culprits, evidence: { confirmation } } = await reported;
   app.close();
