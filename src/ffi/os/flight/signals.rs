@@ -339,6 +339,12 @@ mod tests {
         let name = concat!(module_path!(), "::what_does_not_end_this_process_leaves_no_words");
         crate::ffi::os::alone::alone(name, || {
             let folder = std::env::temp_dir().join(format!("heapwarden-signals-{}", std::process::id()));
+            // The one that the standard library gives its threads is too small for a handler that is not optimised.
+            let alternate = Box::leak(vec![0u8; 64 * 1024].into_boxed_slice());
+            let alternate =
+                libc::stack_t { ss_sp: alternate.as_mut_ptr().cast(), ss_flags: 0, ss_size: alternate.len() };
+            // SAFETY: the memory is as long as said and is never freed.
+            assert_eq!(unsafe { libc::sigaltstack(&raw const alternate, ptr::null_mut()) }, 0);
             // SAFETY: both are valid dispositions, and nobody else sends these signals.
             unsafe {
                 libc::signal(libc::SIGABRT, libc::SIG_IGN);
