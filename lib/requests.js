@@ -2,23 +2,28 @@
 
 // Counts the requests that reach this thread's HTTP servers, while a monitor runs.
 
-// Called experimental by the first releases of 19 alone.
-// eslint-disable-next-line n/no-unsupported-features/node-builtins
-const { subscribe, unsubscribe } = require('node:diagnostics_channel');
-
-/** Node tells the first of HTTP/1 requests, since 18, and the second of HTTP/2 streams, where it has that channel. */
-const CHANNELS = ['http.server.request.start', 'http2.server.stream.start'];
+const { requestChannels } = require('./request-channels');
 
 let users = 0;
 let count = 0;
+/** How many there were when the window was opened, where there are windows. */
+let counted = 0;
 
-/** The only cost of a request: it is called by Node for each. */
+/** Called by Node for each request. */
 function onRequest() {
   count += 1;
+  requestChannels.hear();
 }
 
+const listener = {
+  // Node tells the first of HTTP/1 requests, since 18, and the second of HTTP/2 streams, where it has that channel.
+  channels: { 'http.server.request.start': onRequest, 'http2.server.stream.start': onRequest },
+  opens() { counted = count; },
+  closes(factor) { count = counted + Math.round((count - counted) * factor); },
+};
+
 const requests = {
-  /** How many there were while anybody counted. */
+  /** How many there were while anybody counted: about so many where there are thousands a second. */
   get count() {
     return count;
   },
@@ -26,12 +31,12 @@ const requests = {
   /** Begins to count. Each call wants a `stop` of its own. */
   start() {
     users += 1;
-    if (users === 1) CHANNELS.forEach((name) => subscribe(name, onRequest));
+    if (users === 1) requestChannels.add(listener);
   },
 
   stop() {
     users -= 1;
-    if (users === 0) CHANNELS.forEach((name) => unsubscribe(name, onRequest));
+    if (users === 0) requestChannels.remove(listener);
   },
 };
 

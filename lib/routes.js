@@ -2,14 +2,8 @@
 
 // Counts the requests that this thread's HTTP servers have completed, by route: a counter each, and nothing kept of the request.
 
-// Called experimental by the first releases of 19 alone.
-// eslint-disable-next-line n/no-unsupported-features/node-builtins
-const { subscribe, unsubscribe } = require('node:diagnostics_channel');
 const { invalidArg } = require('./errors');
-
-/** Node tells the first when a response is complete, Fastify 5 the second before it calls a handler. */
-const FINISHED = 'http.server.response.finish';
-const HANDLED = 'tracing:fastify.request.handler:start';
+const { requestChannels } = require('./request-channels');
 
 /** Routes that are told apart, as in the native half; what comes after them counts as one. */
 const MOST_ROUTES = 64;
@@ -20,6 +14,10 @@ const MOST_NAME = 120;
 const NO_ROUTE = '(no route)';
 
 const kRoute = Symbol('heapwarden.route');
+/** On a request that began while somebody listened, where not all are heard of. */
+const kBegan = Symbol('heapwarden.began');
+/** In place of a route: this one is counted. */
+const COUNTED = 0;
 
 const counts = new Float64Array(MOST_ROUTES + 1);
 /** By number. */
@@ -30,6 +28,10 @@ const numbers = new Map();
 const byPattern = new Map();
 /** By Express route, of which there are as many as the program made: by method, the numbers by where its router is mounted. */
 let byRoute = new WeakMap();
+/** Servers that are Fastify's, where not all requests are heard of. */
+let fastify = new WeakSet();
+/** The counts when the window was opened, where there are windows. */
+const counted = new Float64Array(MOST_ROUTES + 1);
 let users = 0;
 
 /** The number of a route, a new one where there is room. */
@@ -84,33 +86,63 @@ function ofExpress(method, route, base) {
   return number;
 }
 
-function numberOfRequest(request) {
+/** The number of a completed request's route; nothing for one that is counted, or was not heard of when its route was told. */
+function numberOfRequest(request, server) {
   const { method } = request;
   const pattern = request[kRoute];
+  if (pattern === COUNTED) return undefined;
   if (pattern !== undefined) return ofPattern(method, pattern);
   const { route } = request;
   if (route !== null && typeof route === 'object') {
     return ofExpress(method, route, typeof request.baseUrl === 'string' ? request.baseUrl : '');
   }
+  if (requestChannels.isPaced && fastify.has(server) && request[kBegan] !== true) return undefined;
   return ofPattern(method, NO_ROUTE);
 }
 
-/** The only cost of a request: it is called by Node for each. What it throws would be the host's uncaught exception. */
-function onFinish({ request }) {
+/** Called by Node when a response is complete. What it throws would be the host's uncaught exception. */
+function onFinish({ request, server }) {
   try {
-    counts[numberOfRequest(request)] += 1;
+    const number = numberOfRequest(request, server);
+    if (number !== undefined) counts[number] += 1;
   } catch {
     counts[OTHER] += 1;
   }
 }
 
+/**
+ * Called by Fastify before a handler. Where not all requests are heard of, this is when one is counted: the slower a route, the fewer of those
+ * that end in a window have begun in it.
+ */
 function onHandler({ request, route }) {
   try {
-    if (typeof route?.url === 'string') request.raw[kRoute] = route.url;
+    if (typeof route?.url !== 'string') return;
+    const { raw } = request;
+    if (!requestChannels.isPaced) {
+      raw[kRoute] = route.url;
+      return;
+    }
+    fastify.add(raw.socket.server);
+    raw[kRoute] = COUNTED;
+    counts[ofPattern(raw.method, route.url)] += 1;
   } catch {
     // Something that is not Fastify tells by its channel.
   }
 }
+
+function onBegin({ request }) {
+  request[kBegan] = true;
+}
+
+const listener = {
+  // Node tells the first when a response is complete, Fastify 5 the second before it calls a handler.
+  channels: { 'http.server.response.finish': onFinish, 'tracing:fastify.request.handler:start': onHandler },
+  pacedChannels: { 'http.server.request.start': onBegin },
+  opens() { counted.set(counts); },
+  closes(factor) {
+    for (let i = 0; i <= MOST_ROUTES; i++) counts[i] = counted[i] + Math.round((counts[i] - counted[i]) * factor);
+  },
+};
 
 /**
  * Has a request counted under `pattern`, with its method before it: for frameworks that Heapwarden does not know. A pattern (`/users/:id`),
@@ -119,7 +151,7 @@ function onHandler({ request, route }) {
 function nameRoute(request, pattern) {
   if (request === null || typeof request !== 'object') throw invalidArg('request', 'a request of node:http', request);
   if (typeof pattern !== 'string' || pattern === '') throw invalidArg('pattern', 'a text', pattern);
-  request[kRoute] = pattern;
+  if (request[kRoute] !== COUNTED) request[kRoute] = pattern;
 }
 
 const routes = {
@@ -146,18 +178,16 @@ const routes = {
   /** Begins to count. Each call wants a `stop` of its own. */
   start() {
     users += 1;
-    if (users > 1) return;
-    subscribe(FINISHED, onFinish);
-    subscribe(HANDLED, onHandler);
+    if (users === 1) requestChannels.add(listener);
   },
 
   stop() {
     users -= 1;
     if (users > 0) return;
-    unsubscribe(FINISHED, onFinish);
-    unsubscribe(HANDLED, onHandler);
+    requestChannels.remove(listener);
     // Routes of a server that is gone are not for us to remember; the counts are, since they only ever go up.
     byRoute = new WeakMap();
+    fastify = new WeakSet();
   },
 };
 
