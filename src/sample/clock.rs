@@ -9,6 +9,8 @@ struct State {
     stopped: bool,
     /// Raised by [`Ticker::wake`]: someone has news for the thread.
     woken: bool,
+    /// Whether the thread waits for news: where it does not, nobody is to be woken, which is a system call.
+    is_awaited: bool,
 }
 
 #[derive(Default)]
@@ -32,7 +34,9 @@ impl Shared {
             if now >= deadline {
                 return true;
             }
+            state.is_awaited = for_news;
             state = self.change.wait_timeout(state, deadline - now).unwrap_or_else(PoisonError::into_inner).0;
+            state.is_awaited = false;
         }
     }
 }
@@ -51,8 +55,14 @@ impl Ticker {
 
     /// Ends a [`Ticker::wait`] that is under way, or the next one.
     pub fn wake(&self) {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).woken = true;
-        self.shared.change.notify_all();
+        let is_awaited = {
+            let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.woken = true;
+            state.is_awaited
+        };
+        if is_awaited {
+            self.shared.change.notify_all();
+        }
     }
 }
 

@@ -239,6 +239,9 @@ impl NativeMonitor {
         let bridge = if self.use_bridge { v8::bridge().ok() } else { None };
         let isolate = bridge.and_then(|bridge| Some((bridge, bridge.current_isolate()?)));
         let hooks = isolate.map(|(b, isolate)| GcHooks::install(b, isolate, Arc::clone(&self.core.probe)));
+        if let Some(bridge) = bridge {
+            os::give_symbols_back(bridge.address());
+        }
         let interrupter = isolate.map(|(b, isolate)| Interrupter::new(b, isolate, &self.core.probe));
 
         let flight = black_box.map(|place| RunningFlight::begin(&self.core, place, self.config.interval));

@@ -32,6 +32,12 @@ pub fn postmortem<'env>(env: &'env Env, path: String) -> napi::Result<Object<'en
     })
 }
 
+/// Whether the process that writes the recording at `path` lives; nothing where only its content can tell.
+#[napi(catch_unwind)]
+pub fn is_recording(path: String) -> Option<bool> {
+    os::is_recording(Path::new(&path))
+}
+
 /// The text of a finding given as JSON, in ASCII alone where that is asked for.
 #[napi(catch_unwind)]
 pub fn render_postmortem(json: String, ascii: bool) -> napi::Result<String> {
@@ -66,7 +72,9 @@ fn content(path: &Path) -> Result<Vec<u8>> {
         return Err(failed(&std::io::Error::other("it is no regular file")));
     }
     let file = std::fs::File::open(path).map_err(|e| failed(&e))?;
-    let mut bytes = Vec::new();
+    // As long as it will be: grown bit by bit it would be there twice.
+    let length = file.metadata().map_or(0, |metadata| metadata.len()).min(MOST_BYTES as u64);
+    let mut bytes = Vec::with_capacity(length as usize + 1);
     file.take(MOST_BYTES as u64).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, &e))?;
     Ok(bytes)
 }

@@ -10,7 +10,6 @@
 mod levels;
 
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
@@ -98,10 +97,15 @@ fn locate(root: &Path) -> Option<(PathBuf, PathBuf, Hierarchy)> {
 
 /// The number in a control file, read anew; nothing for `max` and for what cannot be read.
 fn number(file: &mut File) -> Option<u64> {
-    use std::io::Seek;
     let mut text = [0; 32];
-    file.rewind().ok()?;
-    let n = file.read(&mut text).ok()?;
+    #[cfg(unix)]
+    let n = std::os::unix::fs::FileExt::read_at(file, &mut text, 0).ok()?;
+    #[cfg(not(unix))]
+    let n = {
+        use std::io::{Read, Seek};
+        file.rewind().ok()?;
+        file.read(&mut text).ok()?
+    };
     std::str::from_utf8(&text[..n]).ok()?.trim_ascii().parse().ok()
 }
 

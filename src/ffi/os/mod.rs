@@ -12,6 +12,8 @@ mod cpu;
 #[cfg(unix)]
 pub mod disk;
 #[cfg(target_os = "linux")]
+mod elf;
+#[cfg(target_os = "linux")]
 pub mod flight;
 pub mod input;
 #[cfg(target_os = "linux")]
@@ -21,6 +23,8 @@ mod pipe;
 mod published;
 #[cfg(target_os = "linux")]
 mod statm;
+#[cfg(target_os = "linux")]
+mod symbol_pages;
 
 use std::sync::Arc;
 #[cfg(target_os = "linux")]
@@ -38,6 +42,20 @@ use crate::units::Micros;
 pub fn survey() {
     #[cfg(target_os = "linux")]
     native_heap::survey();
+}
+
+/// Takes what looking up V8's functions has made resident out of the resident set, once a process: see `symbol_pages`. `v8` is where one of
+/// them is.
+pub fn give_symbols_back(v8: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        ONCE.call_once(|| {
+            symbol_pages::give_back(v8);
+        });
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = v8;
 }
 
 /// What the process can still take: by the machine, and by its container's limit. Reads some ten files.

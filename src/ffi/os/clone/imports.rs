@@ -7,6 +7,9 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
+use crate::ffi::os::elf::{self, Object};
+use crate::ffi::os::symbol_pages;
+
 /// Status of a clone that would have waited for a thread that it does not have.
 pub const WAITED: c_int = 121;
 
@@ -83,7 +86,11 @@ fn replacements() -> [(&'static CStr, usize); 11] {
 /// go. Found once, in some milliseconds; nothing where there is no table.
 pub fn of(v8: usize) -> Option<&'static [Import]> {
     static FOUND: OnceLock<Vec<Import>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| find(v8));
+    let found = FOUND.get_or_init(|| {
+        let found = find(v8);
+        symbol_pages::give_back(v8);
+        found
+    });
     (!found.is_empty()).then_some(&**found)
 }
 
@@ -111,61 +118,17 @@ pub unsafe fn replace(imports: &[Import]) -> bool {
     })
 }
 
-struct Search {
-    v8: usize,
-    found: Vec<Import>,
-}
-
 fn find(v8: usize) -> Vec<Import> {
-    let mut search = Search { v8, found: Vec::new() };
-    // SAFETY: the callback has the type that is asked for and gets `search` back, which outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(on_object), (&raw mut search).cast()) };
-    search.found
-}
-
-/// # Safety
-///
-/// Called by `dl_iterate_phdr` only, with the `Search` that was given to it.
-unsafe extern "C" fn on_object(info: *mut libc::dl_phdr_info, _size: usize, data: *mut c_void) -> c_int {
-    // SAFETY: the C library vouches for `info`, whose header table belongs to an object that stays loaded during the call; `data` is the
-    // `Search` of `find`, which nobody else uses meanwhile.
-    let (info, search) = unsafe { (&*info, &mut *data.cast::<Search>()) };
-    if info.dlpi_phdr.is_null() {
-        return 0;
-    }
-    let base = info.dlpi_addr as usize;
-    // SAFETY: as above: the table has `dlpi_phnum` entries.
-    let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
-    let holds_v8 = headers.iter().any(|header| {
-        let start = base.wrapping_add(header.p_vaddr as usize);
-        header.p_type == libc::PT_LOAD
-            && (start..start.wrapping_add(header.p_memsz as usize)).contains(&search.v8)
+    let mut found = Vec::new();
+    elf::each(|object| {
+        let is_cpp =
+            object.name.to_bytes().windows(9).any(|part| part == b"libstdc++" || part == b"libc++.so");
+        if is_cpp || object.segment(v8).is_some() {
+            // SAFETY: the tables are those of an object that stays loaded during the visit.
+            unsafe { Tables::of(object).collect(object.base, &mut found) };
+        }
     });
-    let name = if info.dlpi_name.is_null() {
-        c""
-    } else {
-        // SAFETY: a name is a C string that lives as long as its object.
-        unsafe { CStr::from_ptr(info.dlpi_name) }
-    };
-    let is_cpp = name.to_bytes().windows(9).any(|part| part == b"libstdc++" || part == b"libc++.so");
-    if !holds_v8 && !is_cpp {
-        return 0;
-    }
-    let dynamic = headers.iter().find(|header| header.p_type == libc::PT_DYNAMIC);
-    if let Some(dynamic) = dynamic {
-        // SAFETY: the loader has mapped and relocated the object; its dynamic section is where its header says.
-        let tables = unsafe { Tables::read(base, base.wrapping_add(dynamic.p_vaddr as usize)) };
-        // SAFETY: as above: the tables are those of a loaded object.
-        unsafe { tables.collect(base, &mut search.found) };
-    }
-    0
-}
-
-/// Entry of a dynamic section (`Elf64_Dyn`).
-#[repr(C)]
-struct Dynamic {
-    tag: i64,
-    value: u64,
+    found
 }
 
 /// Relocation with addend (`Elf64_Rela`).
@@ -211,33 +174,18 @@ struct Tables {
 }
 
 impl Tables {
-    /// # Safety
-    ///
-    /// `dynamic` is the dynamic section of an object that is loaded at `base`.
-    unsafe fn read(base: usize, dynamic: usize) -> Self {
+    fn of(object: &Object<'_>) -> Self {
         let mut tables = Self::default();
-        // glibc has made addresses of the entries; musl leaves them as they are in the file.
-        let absolute = |value: u64| {
-            let value = value as usize;
-            if value < base { base.wrapping_add(value) } else { value }
-        };
-        let mut entry = dynamic as *const Dynamic;
-        loop {
-            // SAFETY: the section ends with an entry whose tag is 0, and this one comes before or is it.
-            let Dynamic { tag, value } = unsafe { entry.read() };
-            match tag {
-                0 => return tables,
-                DT_STRTAB => tables.strings = absolute(value),
-                DT_SYMTAB => tables.symbols = absolute(value),
-                DT_RELA => tables.relocations[0].0 = absolute(value),
-                DT_RELASZ => tables.relocations[0].1 = value as usize,
-                DT_JMPREL => tables.relocations[1].0 = absolute(value),
-                DT_PLTRELSZ => tables.relocations[1].1 = value as usize,
-                _ => {}
-            }
-            // SAFETY: the entry was not the last.
-            entry = unsafe { entry.add(1) };
-        }
+        object.dynamic(|tag, value| match tag {
+            DT_STRTAB => tables.strings = object.address(value),
+            DT_SYMTAB => tables.symbols = object.address(value),
+            DT_RELA => tables.relocations[0].0 = object.address(value),
+            DT_RELASZ => tables.relocations[0].1 = value as usize,
+            DT_JMPREL => tables.relocations[1].0 = object.address(value),
+            DT_PLTRELSZ => tables.relocations[1].1 = value as usize,
+            _ => {}
+        });
+        tables
     }
 
     /// # Safety
