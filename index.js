@@ -8,9 +8,7 @@ const {
   writeSnapshot, captureSummary, captureCensus, summarizeSnapshot, histogramSnapshot, retainingPaths, diffSnapshots,
 } = require('./lib/snapshot');
 const { redactReport } = require('./lib/redact');
-const { startAllocationProfile } = require('./lib/allocation-sites');
 const { readRecording } = require('./lib/recording');
-const { inspectLeaks } = require('./lib/testing/inspect');
 
 module.exports.MemoryMonitor = MemoryMonitor;
 module.exports.ListenerAuditor = ListenerAuditor;
@@ -25,6 +23,7 @@ module.exports.histogramSnapshot = histogramSnapshot;
 module.exports.retainingPaths = retainingPaths;
 module.exports.diffSnapshots = diffSnapshots;
 module.exports.redactReport = redactReport;
-module.exports.startAllocationProfile = startAllocationProfile;
+// Not for each program that starts a monitor.
+module.exports.startAllocationProfile = (options) => require('./lib/allocation-sites').startAllocationProfile(options);
 module.exports.readRecording = readRecording;
-module.exports.inspectLeaks = inspectLeaks;
+module.exports.inspectLeaks = (fn, options) => require('./lib/testing/inspect').inspectLeaks(fn, options);

@@ -5,8 +5,8 @@
 
 const { functionAt, globalVariable, property, variable, LABEL } = require('./declared');
 const { Outline } = require('./outline');
-const { within, MOST_MS } = require('./positions');
 const { originalPlaces, readText } = require('./source-map');
+const { MOST_MS, within } = require('./within');
 
 /** Longer texts are bundles: their sources are looked at instead. Some tens of milliseconds of the program's thread, in slices. */
 const MOST_TEXT_BYTES = 512 * 1024;

@@ -8,16 +8,14 @@ const { bridge } = require('./bridge');
 const { captures } = require('./capture-counts');
 const { MB, clones, room } = require('./clone');
 const { decided, doubt, haste, waitMs } = require('./confirmation');
-const { withDeclarations } = require('./declarations');
 const { HeapwardenError } = require('./errors');
-const { withFirstSeen } = require('./first-seen');
 const { Ladder, isoTime } = require('./ladder');
-const { withKnownLeaks } = require('./known-leaks');
 const { Packages } = require('./packages');
-const { MOST_MS, withPositions, within } = require('./positions');
 const { noteSpelled } = require('./redact');
 const { capture, snapshotName } = require('./snapshot');
 const { OFF } = require('./suspect-sites');
+const { withDeclarations, withFirstSeen, withKnownLeaks, withPositions } = require('./told-with');
+const { MOST_MS, within } = require('./within');
 
 /**
  * The largest heaps, in megabytes, of which `evidence: 'auto'` takes a snapshot: in a clone, which takes processor time, and inline, at

@@ -3,15 +3,13 @@
 // Positions as the user has them: through source maps, and with the npm package that a file belongs to.
 
 const fs = require('node:fs');
-// As they are before a test fakes them.
-const { clearTimeout, setTimeout } = require('node:timers');
 const { Packages } = require('./packages');
 const { originalPlaces } = require('./source-map');
+const { MOST_MS, within } = require('./within');
 
-/** What one report may take: files looked at, bytes read of them and of their maps, and time. */
+/** What one report may take: files looked at, bytes read of them and of their maps. */
 const MOST_FILES = 2000;
 const MOST_BYTES = 64 * 2 ** 20;
-const MOST_MS = 5000;
 /** Two of the four threads that Node has for files: the program needs some, too. */
 const AT_A_TIME = 2;
 /** Reports are not deeper. */
@@ -38,19 +36,6 @@ async function withPositions(report, packages = new Packages(), mapsInside = () 
   isOver = true;
   found.forEach(apply);
   return report;
-}
-
-/** Waits for `promise`, whatever comes of it, and no longer than `ms`: a file of a machine that does not answer must not keep an alert back. */
-async function within(promise, ms) {
-  let timer;
-  const late = new Promise((resolve) => { timer = setTimeout(resolve, ms).unref(); });
-  try {
-    await Promise.race([promise, late]);
-  } catch {
-    // What was found until then counts.
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** The places of a report by file, as `{ file, places }`, in the order of the report: what is largest comes first. */
@@ -107,4 +92,4 @@ function apply({ places, owner, originals }) {
   });
 }
 
-module.exports = { withPositions, within, MOST_MS };
+module.exports = { withPositions };

@@ -10,16 +10,14 @@ const native = require('./load');
 const { bridge } = require('./bridge');
 const { captures } = require('./capture-counts');
 const { clones, inClone, noRoom, room: roomFor } = require('./clone');
-const { withDeclarations } = require('./declarations');
 const { fromJson, invalidArg, translated, translatedAsync, unsupported } = require('./errors');
 const { analyse } = require('./job');
-const { withKnownLeaks } = require('./known-leaks');
 const { knowLineEnds } = require('./line-ends');
 const {
   analysisOptions, diffOptions, pathOptions, snapshotOptions, snapshotSource, summaryOptions,
 } = require('./options');
 const { Packages } = require('./packages');
-const { withPositions } = require('./positions');
+const { withDeclarations, withKnownLeaks, withPositions } = require('./told-with');
 
 /**
  * Takes one snapshot of this thread's heap and gives what native code made of it, how (`mode`), and why not otherwise (`reason`); with what

@@ -2,7 +2,6 @@
 
 const path = require('node:path');
 const { performance } = require('node:perf_hooks');
-const { AllocationProfile } = require('./allocation-sites');
 const { evidenceName } = require('./snapshot');
 
 /** How long sampling rests after a run, in lengths of one: a process that is suspected again and again is sampled a sixth of the time. */
@@ -37,6 +36,7 @@ class SuspectSites {
     this.#found = undefined;
     this.#hasCollected = false;
     try {
+      const { AllocationProfile } = require('./allocation-sites');
       this.#run = new AllocationProfile(options, () => this.#takeCollected(), () => this.#keep());
     } catch (error) {
       this.#reason = error.message;

@@ -6,16 +6,15 @@ const { warn } = require('../logger');
 const { alertOf } = require('./alert');
 const { EventChannel, LogChannel, WarningChannel } = require('./local');
 const { FileChannel } = require('./file');
-const { otlpLogs } = require('./otlp');
-const { webhook } = require('./webhook');
 
 const MAKE = {
   event: (options, emit) => new EventChannel(emit),
   log: (options) => new LogChannel(options),
   warning: () => new WarningChannel(),
   file: (options) => new FileChannel(options),
-  webhook: (options) => webhook(options),
-  otlp: (options) => otlpLogs(options),
+  // Loaded where they are wanted: Node's HTTPS comes with them.
+  webhook: (options) => require('./webhook').webhook(options),
+  otlp: (options) => require('./otlp').otlpLogs(options),
 };
 
 /** Fingerprints that are remembered, at most; the oldest makes way. */
