@@ -30,6 +30,18 @@ function ratioWithInterval(ratios) {
   return { value: Math.exp(value), low: Math.exp(low), high: Math.exp(high) };
 }
 
+function median(values) {
+  const sorted = Float64Array.from(values).sort();
+  return (sorted[sorted.length >> 1] + sorted[(sorted.length - 1) >> 1]) / 2;
+}
+
+/** The median of `values` with its 95 % interval by the bootstrap over them: `{ value, low, high }`. */
+function medianWithInterval(values) {
+  const random = seeded(SEED).next;
+  const medians = Array.from({ length: 2000 }, () => median(values.map(() => values[Math.floor(random() * values.length)]))).sort((a, b) => a - b);
+  return { value: median(values), low: medians[Math.floor(medians.length * 0.025)], high: medians[Math.ceil(medians.length * 0.975) - 1] };
+}
+
 /** `values` in an order drawn by `random`. */
 function shuffled(values, random) {
   const order = [...values];
@@ -40,4 +52,4 @@ function shuffled(values, random) {
   return order;
 }
 
-module.exports = { meanWithInterval, ratioWithInterval, shuffled };
+module.exports = { meanWithInterval, medianWithInterval, ratioWithInterval, shuffled };
