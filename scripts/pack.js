@@ -1,11 +1,14 @@
 'use strict';
 
-// The package as its users get it: packed, installed into an app elsewhere, used in each of the ways promised.
+// The package as its users get it: the main package and this platform's packed, installed into an app elsewhere with no compiler and no script, used
+// in each of the ways promised.
 
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { ROOT, StepError, run, say } = require('./steps');
+const { checkTypes } = require('./consumer-types');
+const { distHere } = require('./dist');
+const { StepError, run, say } = require('./steps');
 const { nodes } = require('./nodes');
 
 const manifest = require('../package.json');
@@ -29,26 +32,13 @@ for (const f of [MemoryMonitor, diffSnapshots, summarizeSnapshot, writeSnapshot]
 if (heapwarden.MemoryMonitor !== MemoryMonitor) throw new Error('two copies');
 `;
 
-const CONSUMER = `import { MemoryMonitor } from 'heapwarden';
-const monitor = new MemoryMonitor({ intervalMs: 1000 });
-monitor.start();
-const used: number = monitor.sample().heapUsed;
-monitor.stop();
-export { used };
-`;
+/** What a download may come to, of the main package and of a platform's: a tenth above what it is. */
+const MAX_BYTES = { main: 260 * 1024, platform: 2500 * 1024 };
 
-/** Packs the package into `folder`; resolves to the tarball and the names in it. */
-async function pack(folder) {
-  const output = await run('pack', 'npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
-    quiet: true,
-  });
-  // npm's warnings come on the same stream, before and after the JSON.
-  const json = output.slice(output.search(/^\[$/m), output.search(/^\]$/m) + 1);
-  const [{ filename, files, unpackedSize }] = JSON.parse(json);
-  const names = files.map((file) => file.path.split(path.sep).join('/'));
-  say(`  ${filename}: ${names.length} files, ${(unpackedSize / 1024 / 1024).toFixed(1)} MiB unpacked`);
-  return { tarball: path.join(folder, filename), names };
-}
+/** What npm runs by itself, on the machine of whoever installs. */
+const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare'];
+
+const WINDOWS = process.platform === 'win32';
 
 /** Every file that `exports`, `main`, `types` and `bin` promise. */
 function promised(value) {
@@ -57,36 +47,53 @@ function promised(value) {
   return Object.values(value).flatMap(promised);
 }
 
-function checkContents(names) {
+function checkContents({ names }) {
   const { exports, main, types, bin } = manifest;
   const missing = [...MUST, ...promised([exports, main, types, bin])].filter((name) => !names.includes(name));
-  if (!names.some((name) => name.endsWith('.node'))) missing.push('*.node');
   if (missing.length > 0) throw new StepError(`missing from the tarball: ${[...new Set(missing)].join(', ')}`);
-  const strangers = names.filter((name) => MUST_NOT.test(name));
+  const strangers = names.filter((name) => MUST_NOT.test(name) || name.endsWith('.node'));
   if (strangers.length > 0) throw new StepError(`not for users, yet in the tarball: ${strangers.join(', ')}`);
+}
+
+function checkPlatform({ name, names }) {
+  const addon = `${manifest.napi.binaryName}.${name.slice(manifest.name.length + 1)}.node`;
+  const expected = ['LICENSE', 'README.md', addon, 'package.json'];
+  if (names.sort().join() !== expected.sort().join()) throw new StepError(`${name}: expected ${expected.join(', ')}, found ${names.join(', ')}`);
+}
+
+function checkSize({ name, bytes, unpackedBytes }, most) {
+  say(`  ${name}: ${Math.round(bytes / 1024)} KiB, ${Math.round(unpackedBytes / 1024)} KiB unpacked`);
+  if (bytes > most) throw new StepError(`${name}: ${bytes} bytes, where at most ${most} are expected`);
+}
+
+/** What each installed manifest of ours says, against what a stranger's machine may be asked to do. */
+function checkManifests(app) {
+  const ours = fs.readdirSync(path.join(app, 'node_modules')).filter((name) => name.startsWith(manifest.name));
+  if (ours.length !== 2) throw new StepError(`expected the main package and one platform's, found ${ours.join(', ')}`);
+  for (const name of ours) {
+    const { scripts = {}, devDependencies, gypfile, version } = JSON.parse(fs.readFileSync(path.join(app, 'node_modules', name, 'package.json'), 'utf8'));
+    const found = INSTALL_SCRIPTS.filter((script) => script in scripts);
+    if (found.length > 0 || gypfile) throw new StepError(`${name}: install scripts: ${found.join(', ')}`);
+    if (devDependencies) throw new StepError(`${name}: devDependencies are published`);
+    if (version !== manifest.version) throw new StepError(`${name}: ${version}, not ${manifest.version}`);
+  }
 }
 
 function writeApp(app) {
   fs.mkdirSync(app, { recursive: true });
-  const compilerOptions = {
-    strict: true,
-    module: 'nodenext',
-    target: 'es2022',
-    lib: ['es2022'],
-    types: ['node'],
-    // The one thing taken from the repository: the declarations of Node itself.
-    typeRoots: [path.join(ROOT, 'node_modules', '@types')],
-    noEmit: true,
-  };
-  const files = {
-    'package.json': '{ "name": "scratch-app", "private": true }',
-    'app.cjs': CJS,
-    'app.mjs': ESM,
-    'consumer.mts': CONSUMER,
-    'consumer.cts': CONSUMER,
-    'tsconfig.json': JSON.stringify({ compilerOptions, include: ['*.mts', '*.cts'] }, null, 2),
-  };
+  const files = { 'package.json': '{ "name": "scratch-app", "private": true }', 'app.cjs': CJS, 'app.mjs': ESM };
   for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(app, name), text);
+}
+
+/** A folder to be the whole PATH: Node and npm, and neither cargo nor a C compiler. */
+async function barePath(folder) {
+  if (WINDOWS) return process.env.PATH;
+  const bin = path.join(folder, 'bin');
+  fs.mkdirSync(bin);
+  const npm = (await run('npm', 'sh', ['-c', 'command -v npm'], { quiet: true })).trim();
+  fs.symlinkSync(process.execPath, path.join(bin, 'node'));
+  fs.symlinkSync(fs.realpathSync(npm), path.join(bin, 'npm'));
+  return bin;
 }
 
 /** Runs the checks one by one; a failure is recorded and the rest still run. */
@@ -108,22 +115,23 @@ async function packed() {
     }
   };
   try {
-    let tarball;
-    const whole = await check('contents of the tarball', async () => {
-      const result = await pack(folder);
-      tarball = result.tarball;
-      checkContents(result.names);
+    const { main, platforms, tarballs } = await distHere(folder);
+    const whole = await check('contents of the tarballs', () => {
+      checkContents(main);
+      platforms.forEach(checkPlatform);
     });
-    if (tarball === undefined || !whole) return results;
-    const installed = await check('npm install --ignore-scripts', async () => {
+    await check('sizes of the tarballs', () => {
+      checkSize(main, MAX_BYTES.main);
+      for (const platform of platforms) checkSize(platform, MAX_BYTES.platform);
+    });
+    if (!whole) return results;
+    const env = { PATH: await barePath(folder) };
+    const installed = await check('npm install --ignore-scripts, with no compiler on the PATH', async () => {
       writeApp(app);
-      await run('install', 'npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball], {
-        cwd: app,
-        quiet: true,
-        timeoutMs: 300_000,
-      });
+      await run('install', 'npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs], { cwd: app, env, quiet: true, timeoutMs: 300_000 });
     });
     if (!installed) return results;
+    await check('no install scripts, one version', () => checkManifests(app));
     const alive = ['-e', 'console.log("app ran")'];
     const ways = [
       ['require', ['app.cjs']],
@@ -135,19 +143,16 @@ async function packed() {
     for (const node of await nodes()) {
       for (const [way, args] of ways) {
         await check(`node ${node.major} ${way}`, async () => {
-          const output = await run(way, node.path, args, { cwd: app, quiet: true, timeoutMs: 60_000 });
+          const output = await run(way, node.path, args, { cwd: app, env, quiet: true, timeoutMs: 60_000 });
           if (way.includes('register') && !output.includes('app ran')) throw new StepError('the app did not run');
         });
       }
     }
-    await check('tsc of a consumer', () => {
-      const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-      return run('tsc', process.execPath, [tsc, '-p', app], { cwd: app, quiet: true });
-    });
+    await checkTypes(check, app, main.tarball);
     return results;
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 
-module.exports = { pack, packed };
+module.exports = { INSTALL_SCRIPTS, packed };

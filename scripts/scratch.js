@@ -13,7 +13,7 @@ const http = require('node:http');
 const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { pack } = require('./pack');
+const { distHere } = require('./dist');
 const { chromium, launch, opened } = require('./page/browser');
 const { HOW_TO_GET, endAll, findPrograms, get, start, startStack, until } = require('./prometheus-stack');
 const { APPS, startArguments } = require('./scratch-apps');
@@ -40,14 +40,14 @@ async function receiver() {
   return { told, port: server.address().port, close() { server.close(); server.closeAllConnections(); } };
 }
 
-/** An app in a folder of its own, from the tarball and the registry. */
-async function install(root, tarball, name) {
+/** An app in a folder of its own, from the tarballs and the registry. */
+async function install(root, tarballs, name) {
   const { framework, program } = APPS[name];
   const folder = path.join(root, name);
   fs.mkdirSync(folder);
   fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: `scratch-${name}`, private: true }));
   fs.writeFileSync(path.join(folder, 'server.js'), program());
-  await run(`install ${name}`, 'npm', ['install', '--no-audit', '--no-fund', tarball, framework], { cwd: folder, quiet: true, timeoutMs: 300_000 });
+  await run(`install ${name}`, 'npm', ['install', '--no-audit', '--no-fund', ...tarballs, framework], { cwd: folder, quiet: true, timeoutMs: 300_000 });
   const [module] = framework.split('@');
   const { version } = JSON.parse(fs.readFileSync(path.join(folder, 'node_modules', module, 'package.json'), 'utf8'));
   say(`  ${name}: ${module} ${version}`);
@@ -165,9 +165,9 @@ async function main() {
   const webhook = await receiver();
   const browser = executable && await launch(executable);
   try {
-    const { tarball } = await pack(root);
+    const { tarballs } = await distHere(root);
     const apps = [];
-    for (const name of names) apps.push(await install(root, tarball, name));
+    for (const name of names) apps.push(await install(root, tarballs, name));
     const loads = [];
     for (const app of apps) {
       await serve(app, webhook.port);
