@@ -24,8 +24,8 @@ pub fn fall_asleep(patience: Duration) -> bool {
 }
 
 fn others_sleep() -> bool {
-    // SAFETY: the call has no arguments and cannot fail.
-    let own = unsafe { libc::gettid() }.to_string();
+    // The call and not glibc's `gettid`, which there is from 2.30 on: Node runs on 2.28. SAFETY: it has no arguments and cannot fail.
+    let own = unsafe { libc::syscall(libc::SYS_gettid) }.to_string();
     let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return false };
     threads.flatten().filter(|thread| thread.file_name() != own.as_str()).all(|thread| {
         // A thread that has ended since is no danger.
