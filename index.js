@@ -1,5 +1,7 @@
 'use strict';
 
+// First, so that what is wrong with the installation is said before anything else can be.
+require('./lib/load');
 const { MemoryMonitor } = require('./lib/monitor');
 const { ListenerAuditor, auditListeners } = require('./lib/listeners');
 const { HeapwardenError } = require('./lib/errors');

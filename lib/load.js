@@ -2,29 +2,33 @@
 
 const { HeapwardenError } = require('./errors');
 
-/** The native half. A failure to load it tells the causes that fit this platform, and their cures. */
+const OLDEST_NODE = 18;
+
+/** The native half. A failure to load it says which of the causes it was, and the cure. */
 function load() {
-  try {
-    return require('../native.js');
-  } catch (error) {
-    throw new HeapwardenError('HEAPWARDEN_ERR_LOAD', [
-      `The native part of heapwarden could not be loaded for ${process.platform}-${process.arch}, Node ${process.version}.`,
-      ...cures().map((cure) => `  - ${cure}`),
-      `What the system said: ${error.message}`,
-    ].join('\n'), { cause: error });
+  // Said before anything that an older Node cannot even read.
+  if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
+    throw new HeapwardenError('HEAPWARDEN_ERR_LOAD', `heapwarden needs Node ${OLDEST_NODE} or later; this is Node ${process.version}.`);
   }
+  const { broken } = require('./addon-file');
+  // The system does not refuse a library that was cut short: it maps it, and the process dies of the first page that is not there.
+  const cut = broken();
+  if (cut !== undefined) throw failure(new Error(`${cut.file}: ${cut.what}`), __filename);
+  let binding;
+  try {
+    binding = require('../native.js');
+  } catch (error) {
+    throw failure(error, __filename);
+  }
+  // What the glue expects and the binary does not have is there, and undefined.
+  const missing = Object.keys(binding).filter((name) => binding[name] === undefined);
+  if (missing.length > 0) throw failure(new Error(`the binary has no ${missing.join(', ')}: it is of another version`), __filename);
+  return binding;
 }
 
-function cures() {
-  const list = [
-    'Installed on another platform and copied here (a Docker layer, a CI cache)? Remove node_modules and install again here.',
-    'Optional dependencies left out (--omit=optional, --no-optional)? Install with them: the binary is one.',
-  ];
-  if (process.platform === 'linux') {
-    list.push('An Alpine image needs the musl binary, other distributions the glibc one: install inside the image that runs.');
-  }
-  list.push('No binary for this platform? Build it: npm run build (needs Rust, https://rustup.rs).');
-  return list;
+function failure(error, loadedAs) {
+  const { explain } = require('./load-failure');
+  return new HeapwardenError('HEAPWARDEN_ERR_LOAD', explain(error, loadedAs), { cause: error });
 }
 
 module.exports = load();
