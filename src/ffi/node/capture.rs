@@ -216,8 +216,8 @@ impl NativeCapture {
 
     /// Clones the process to take the snapshot there. Neither a pause nor a time to wait: other threads are at work, and it is the
     /// caller's turn until it asks again or drops the capture.
+    // What this attribute registers does not know of `cfg`: the method is there on every system.
     #[napi(catch_unwind)]
-    #[cfg(target_os = "linux")]
     pub fn take_clone(&mut self, env: &Env, options: CloneOptions) -> napi::Result<CloneAttempt> {
         self.cloned(env, &options).map_err(|e| to_napi(&e))
     }
@@ -364,6 +364,15 @@ impl NativeCapture {
             settle(&promised, result);
         })?;
         Ok(CloneAttempt { pause_ms: Some(pause.as_secs_f64() * 1e3), wait_ms: None })
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl NativeCapture {
+    #[allow(clippy::unused_self, reason = "the shape that it has on Linux")]
+    fn cloned(&mut self, _: &Env, _: &CloneOptions) -> Result<CloneAttempt> {
+        let reason = "a process can be cloned on Linux only".into();
+        Err(ErrorKind::Unsupported { feature: "takeClone", reason }.into())
     }
 }
 
