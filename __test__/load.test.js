@@ -163,7 +163,9 @@ test('addons that Node forbids', { skip }, () => {
   if (MAJOR < 20) return;
   const permission = MAJOR >= 24 || process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission';
   const flags = [permission, '--allow-fs-read=*', '--no-warnings'];
-  assert.match(told({ 'linux-x64-gnu': addon }, { flags }), /Start it with --allow-addons beside --permission/);
+  assert.match(told({ 'linux-x64-gnu': addon }, { flags }), /the permission model without --allow-addons/);
+  const packages = [permission, `--allow-fs-read=${path.join(app, 'node_modules', 'heapwarden', '*')}`, '--allow-addons', '--no-warnings'];
+  assert.match(told({ 'linux-x64-gnu': addon }, { flags: packages }), /permission model does not allow it/);
   assert.equal(told({ 'linux-x64-gnu': addon }, { flags: [...flags, '--allow-addons'] }), undefined);
 });
 

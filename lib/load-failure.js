@@ -4,6 +4,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const v8 = require('node:v8');
 const { PLATFORMS, addonFiles, identify, platformsHere } = require('./addon-file');
 
 /** The oldest glibc that the published binaries run with; Node's own ask for it, too. */
@@ -78,11 +79,23 @@ function wrongFile(file, again) {
   return undefined;
 }
 
-/** What was refused by Node itself: its flags. */
-function disabled() {
-  const flags = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)];
-  const cause = flags.includes('--no-addons') ? 'Node runs with --no-addons.' : 'Node runs with --permission, which forbids addons.';
-  return [cause, [flags.includes('--no-addons') ? 'Start it without --no-addons.' : 'Start it with --allow-addons beside --permission.']];
+/** What Node itself refuses, as `[what, cures]`; undefined where that is not why. */
+function refused(text) {
+  // eslint-disable-next-line n/no-unsupported-features/node-builtins
+  if (v8.startupSnapshot?.isBuildingSnapshot?.()) {
+    return ['A startup snapshot is being built, in which nothing of it would be.', [
+      'Load it in the function given to v8.startupSnapshot.setDeserializeMainFunction(), or start the snapshot with --require heapwarden/register.',
+    ]];
+  }
+  if (/loading addons is disabled/.test(text)) {
+    // eslint-disable-next-line n/no-unsupported-features/node-builtins
+    if (process.permission) return ['Node was started with the permission model without --allow-addons.', ['Add it: --permission --allow-addons.']];
+    return ['Node was started with --no-addons.', ['Leave it out.']];
+  }
+  if (/Access to this API has been restricted/.test(text)) {
+    return ['It could not be read: Node\'s permission model does not allow it.', [`Start with --allow-fs-read=${path.resolve(__dirname, '..', '..', '*')}.`]];
+  }
+  return undefined;
 }
 
 function notInstalled({ wanted }, installed, again) {
@@ -113,12 +126,13 @@ function diagnose(messages, here, loadedAs) {
       'Leave heapwarden out of it, and install it beside it. esbuild: --external:heapwarden; webpack: externals: { heapwarden: "commonjs heapwarden" }.',
     ]];
   }
+  const refusal = refused(text);
+  if (refusal) return refusal;
   if (here.wanted === undefined) {
     return ['There is no binary for this system.', [
       `There are binaries for ${Object.keys(PLATFORMS).join(', ')}.`, 'On others build it from the repository: npm run build (needs Rust, https://rustup.rs).',
     ]];
   }
-  if (/loading addons is disabled/.test(text)) return disabled();
   if (/the binary has no /.test(text)) return ['The binary is of another version than the rest.', [again]];
   const needed = /GLIBC_([\d.]+)' not found/.exec(text)?.[1];
   if (needed) {
