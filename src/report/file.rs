@@ -86,6 +86,9 @@ impl Reserved {
             name.push(format!(".{}-{unique}.tmp", std::process::id()));
             let temporary = folder.join(name);
             let opened = options.open(&temporary).and_then(held);
+            if let Ok(file) = &opened {
+                for_its_owner(file);
+            }
             (temporary, opened)
         })?;
         Ok(Self { file: Some(file), temporary, path: path.to_path_buf() })
@@ -123,7 +126,7 @@ impl Reserved {
         renamed.map_err(|e| Error::io("rename", &self.path, &e))?;
         // The name itself must reach the disk too; a file system that cannot sync a folder has other ways.
         if let Some(folder) = self.path.parent()
-            && let Ok(folder) = File::open(folder)
+            && let Ok(folder) = open_folder(folder)
         {
             let _ = folder.sync_all();
         }
@@ -193,13 +196,69 @@ fn held(file: File) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Creates a folder, and those above it that are missing, for their owner alone (0700).
+/// Creates a folder, and those above it that are missing, for their owner alone (0700), whatever the process's umask.
+///
+/// What stands on the way is followed where it is a link to a folder: where evidence goes is said by whoever runs the program.
 pub fn create_folder(folder: &Path) -> std::io::Result<()> {
+    // A path of one name has nothing above it.
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let created = match new_folder(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let above = folder.parent().ok_or(error)?;
+            create_folder(above)?;
+            new_folder(folder)
+        }
+        created => created,
+    };
+    match created {
+        Ok(()) => Ok(()),
+        // Somebody else was quicker.
+        Err(_) if folder.is_dir() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Creates a folder for its owner alone (0700), whatever the process's umask.
+pub fn new_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    builder.create(folder)?;
+    // What an unusual umask has taken: not even its owner could put anything into it. By its name, since what may not be read cannot be opened.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let lacks = |found: std::fs::Metadata| found.is_dir() && found.permissions().mode() & 0o700 != 0o700;
+        if folder.symlink_metadata().is_ok_and(lacks) {
+            let _ = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700));
+        }
+    }
+    Ok(())
+}
+
+/// Gives the owner of a file that was just created the rights (0600) that an unusual umask has taken: a report that nobody can read is none.
+/// Never gives anybody else any. Where the file system knows no rights it goes without.
+pub fn for_its_owner(file: &File) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if file.metadata().is_ok_and(|found| found.permissions().mode() & 0o600 != 0o600) {
+            let _ = file.set_permissions(std::fs::Permissions::from_mode(0o600));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = file;
+}
+
+/// Opens a folder, and nothing that was put in its place: a pipe would be waited for.
+fn open_folder(folder: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_DIRECTORY);
+    options.open(folder)
 }
 
 #[cfg(test)]

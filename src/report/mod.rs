@@ -11,7 +11,7 @@ mod text;
 mod verdict;
 
 pub use check::{LeakCheck, render_check};
-pub use file::{AtomicFile, Content, Reserved, create_folder, fresh};
+pub use file::{AtomicFile, Content, Reserved, create_folder, for_its_owner, fresh, new_folder};
 pub use leak::{
     AllocationSite, Confirmation, ContainerLimitRecord, EvidenceNote, Frame, Grown, HeapLimitRecord,
     KnownLeak, LeakReport, LeakingRoute, Reason, ReportedCulprit, RouteNote, Rung, SCHEMA_VERSION,

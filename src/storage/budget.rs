@@ -175,7 +175,12 @@ pub fn open(path: &Path) -> std::io::Result<File> {
 
 /// A lock on the folder, if it can be had.
 fn turn(folder: &Path) -> Option<File> {
-    let folder = File::open(folder).ok()?;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // Nothing that was put in the folder's place: a pipe would be waited for.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_DIRECTORY);
+    let folder = options.open(folder).ok()?;
     let since = std::time::Instant::now();
     loop {
         match folder.try_lock() {

@@ -76,7 +76,7 @@ impl RunningFlight {
 
     #[cfg(not(target_os = "linux"))]
     fn begin_in(_: &Arc<Core>, _: BlackBox, _: Header) -> Result<Self> {
-        let reason = "it has been tried on Linux only".to_owned();
+        let reason = refusal().unwrap_or_default().to_owned();
         Err(ErrorKind::Unsupported { feature: "the black box", reason }.into())
     }
 
@@ -89,6 +89,11 @@ impl RunningFlight {
     pub fn end(&self, kind: EndKind, exit_code: Option<i32>) {
         self.recorder.end(&End { at: UnixMillis::now(), kind, exit_code });
     }
+}
+
+/// Why no life can be recorded on this system; nothing where one can.
+pub fn refusal() -> Option<&'static str> {
+    (!cfg!(target_os = "linux")).then_some("it has been tried on Linux only")
 }
 
 impl Drop for RunningFlight {
@@ -185,10 +190,9 @@ pub fn read_recording(path: String) -> napi::Result<String> {
 /// Of a file no more than a recording can be.
 fn contents(path: &Path) -> Result<Vec<u8>> {
     use std::io::Read;
-    let fail = |operation| move |e: std::io::Error| Error::io(operation, path, &e);
-    let file = std::fs::File::open(path).map_err(fail("open"))?;
+    let file = crate::ffi::os::input::open_regular(path)?;
     let mut bytes = Vec::new();
-    file.take(MOST_BYTES as u64).read_to_end(&mut bytes).map_err(fail("read"))?;
+    file.take(MOST_BYTES as u64).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, &e))?;
     Ok(bytes)
 }
 

@@ -65,13 +65,9 @@ fn examine(path: &Path) -> Result<Finding> {
     Ok(Finding { file: path.to_string_lossy().into_owned(), ..judge(&recording, &surroundings) })
 }
 
-/// A regular file's bytes, no more than a recording can have: nobody waits for a pipe, or reads a disk.
+/// A regular file's bytes, no more than a recording can have.
 fn content(path: &Path) -> Result<Vec<u8>> {
-    let failed = |e: &std::io::Error| Error::io("open", path, e);
-    if !std::fs::metadata(path).map_err(|e| failed(&e))?.is_file() {
-        return Err(failed(&std::io::Error::other("it is no regular file")));
-    }
-    let file = std::fs::File::open(path).map_err(|e| failed(&e))?;
+    let file = os::input::open_regular(path)?;
     // As long as it will be: grown bit by bit it would be there twice.
     let length = file.metadata().map_or(0, |metadata| metadata.len()).min(MOST_BYTES as u64);
     let mut bytes = Vec::with_capacity(length as usize + 1);

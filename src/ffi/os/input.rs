@@ -18,6 +18,17 @@ pub fn open(path: &Path) -> Result<Opened> {
     Ok(if metadata.is_file() { Opened::File(file) } else { Opened::Pipe(platform::patient(file)) })
 }
 
+/// Opens `path` for reading where it is a regular file: nobody waits for a pipe, or reads a disk.
+pub fn open_regular(path: &Path) -> Result<File> {
+    let failed = |e: &io::Error| Error::io("open", path, e);
+    let file = platform::open(path).map_err(|e| failed(&e))?;
+    // Asked of what was opened: a name may be another file's by now.
+    if file.metadata().map_err(|e| failed(&e))?.is_file() {
+        return Ok(file);
+    }
+    Err(failed(&io::Error::other("it is no regular file")))
+}
+
 /// What a path turned out to be.
 pub enum Opened {
     /// A file, in which one can go on elsewhere.

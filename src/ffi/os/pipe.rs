@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::error::Result;
-use crate::report::fresh;
+use crate::report::{fresh, new_folder};
 
 /// The path's owner: removes it when dropped.
 pub struct Pipe {
@@ -25,12 +25,9 @@ impl Pipe {
     /// another thread.
     pub fn create(parent: &Path) -> Result<(Self, impl Read + Send + use<>)> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         let (folder, ()) = fresh(&COUNTER, "create the folder", |unique| {
             let folder = parent.join(format!("heapwarden-pipe-{}-{unique}", std::process::id()));
-            let created = builder.create(&folder);
+            let created = new_folder(&folder);
             (folder, created)
         })?;
         let path = folder.join("snapshot.heapsnapshot");
@@ -89,6 +86,9 @@ mod platform {
         if unsafe { libc::mkfifo(name.as_ptr(), 0o600) } != 0 {
             return Err(Error::io("create the pipe", path, &io::Error::last_os_error()));
         }
+        // What an unusual umask has taken; the folder is nobody else's.
+        // SAFETY: as above.
+        unsafe { libc::chmod(name.as_ptr(), 0o600) };
         let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
         Ok(Reader { file: file.map_err(|e| Error::io("open", path, &e))?, done })
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use super::places;
 use crate::error::{Error, Result};
 use crate::recorder::Medium;
-use crate::report::create_folder;
+use crate::report::{create_folder, for_its_owner};
 use crate::units::UnixMillis;
 
 /// As many names are tried: one a millisecond.
@@ -81,6 +81,7 @@ impl Mapping {
     /// The file at `path`, which must be new.
     fn at(path: &Path, bytes: usize) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        for_its_owner(&file);
         let mapped = own(&file).and_then(|()| reserve(&file, bytes)).and_then(|()| map(&file, bytes));
         let memory = mapped.inspect_err(|_| {
             let _ = std::fs::remove_file(path);
