@@ -1430,6 +1430,85 @@ export function inspectLeaks(fn: (call: number) => unknown, options?: LeakCheckO
  */
 export function nameRoute(request: object, pattern: string): void;
 
+/** Whether something works here. */
+export interface Capability {
+  available: boolean;
+  /** Why not; null where it works. */
+  reason: string | null;
+  /** What happens instead, where anything does; null where it works. */
+  instead: string | null;
+}
+
+/** What works in a thread of a process: see {@link capabilities} and docs/capabilities.md. */
+export interface Capabilities {
+  /** The version of this package. */
+  heapwarden: string;
+  platform: string;
+  arch: string;
+  /** The C library that the native part is for; null elsewhere than on Linux. */
+  libc: 'glibc' | 'musl' | null;
+  /** `process.version`. */
+  node: string;
+  runtime: { name: 'node' | 'bun' | 'deno' | 'electron'; version: string };
+  thread: { threadId: number; isMainThread: boolean };
+  /** Whether Node's permission model is on. It does not bind native code. */
+  permissionModel: boolean;
+  /** Whether the native part could be loaded; nothing works without. */
+  native: { available: boolean; reason: string | null };
+  features: {
+    /** V8's own functions, called without JavaScript. */
+    bridge: Capability;
+    /** Exact floors from inside the garbage collector. */
+    gcHooks: Capability;
+    /** Floors at all: without them no leak is ever called. */
+    floors: Capability;
+    /** Fresh figures while the event loop is blocked. */
+    blockedLoop: Capability;
+    residentSet: Capability & { source?: 'procfs' | 'node' };
+    /** What the C allocator has handed out. */
+    nativeHeap: Capability;
+    /** Snapshots in the process itself. `shortage`: what memory lacks for one now. */
+    inlineSnapshots: Capability & { source?: 'bridge' | 'node'; shortage?: string | null };
+    /**
+     * Snapshots in a clone of the process. `shortage`: what memory lacks for one now. `lastFailure`: why the last clone of this thread came
+     * to nothing (a limit on processes, a seccomp filter), which only a try can tell; null once one came to its end.
+     */
+    clone: Capability & { shortage?: string | null; lastFailure?: string | null };
+    /** Objects counted by constructor at about one heap of memory. */
+    census: Capability;
+    /** The report at the heap's limit. `outOfMemory`: also where V8 asks nobody. */
+    nearHeapLimit: Capability & { outOfMemory?: boolean };
+    /** The recording that outlives the process. */
+    blackBox: Capability;
+    /** Last words in the recording, by handlers of fatal signals. */
+    fatalSignals: Capability;
+    /** Deaths told of at the next start. */
+    postmortem: Capability;
+    /** The memory control groups' limit. */
+    containerLimit: Capability & { version?: 1 | 2 | null; limitBytes?: number | null };
+    /** The watch that tells a container's end before it comes. */
+    containerWatch: Capability;
+    /** How long the container's processes have waited for memory. */
+    pressure: Capability;
+    /** `places`: how it finds the lines of listeners; `resources`: whether timers and handles are counted. */
+    listenerAuditor: Capability & { places?: 'clone' | 'inline' | 'none'; resources?: boolean };
+    /** `collectsAtEachLook`: V8 collects the whole heap at each look. */
+    allocationSites: Capability & { collectsAtEachLook?: boolean };
+    requestCounts: Capability;
+    /** `HEAPWARDEN_SNAPSHOT_SIGNAL`. */
+    snapshotSignal: Capability;
+    sourceMaps: Capability;
+    compression: Capability & { formats?: ('gzip' | 'zstd')[] };
+    leakTests: Capability;
+  };
+}
+
+/**
+ * Says what works in this thread of this process and, of what does not, why and what happens instead: the platform, the version of Node,
+ * flags, the permission model, the environment and the container are asked at the moment of the call. Cheap, and never throws.
+ */
+export function capabilities(): Capabilities;
+
 /** Every error of this package. */
 export class HeapwardenError extends Error {
   /** `HEAPWARDEN_ERR_<KIND>`. */

@@ -2,6 +2,7 @@
 
 // First, so that what is wrong with the installation is said before anything else can be.
 require('./lib/load');
+const { capabilities } = require('./lib/capabilities');
 const { MemoryMonitor } = require('./lib/monitor');
 const { ListenerAuditor, auditListeners } = require('./lib/listeners');
 const { HeapwardenError } = require('./lib/errors');
@@ -28,4 +29,5 @@ module.exports.redactReport = redactReport;
 // Not for each program that starts a monitor.
 module.exports.startAllocationProfile = (options) => require('./lib/allocation-sites').startAllocationProfile(options);
 module.exports.readRecording = readRecording;
+module.exports.capabilities = capabilities;
 module.exports.inspectLeaks = (fn, options) => require('./lib/testing/inspect').inspectLeaks(fn, options);

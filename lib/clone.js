@@ -28,7 +28,8 @@ function state() {
   return native.cloneState();
 }
 
-const clones = { available: cannot === undefined || cannot === null, reason: cannot ?? undefined, walk };
+/** `lastFailure`: why the last clone of this thread's came to nothing; nothing where it came to its end. What only a try can tell is told by that. */
+const clones = { available: cannot === undefined || cannot === null, reason: cannot ?? undefined, walk, lastFailure: undefined };
 
 function heapBytes() {
   return v8.getHeapStatistics().used_heap_size;

@@ -44,8 +44,11 @@ async function take({ mode = 'auto', room = roomFor, inlineRefusal = shortageOf(
     reason = shortage && `a clone of the process would not fit: ${shortage}`;
     if (!shortage) {
       try {
-        return done(await cloned(given, limits));
+        const taken = await cloned(given, limits);
+        clones.lastFailure = undefined;
+        return done(taken);
       } catch (error) {
+        if (error.code === 'HEAPWARDEN_ERR_CLONE') clones.lastFailure = error.message;
         if (mode === 'clone' || error.code !== 'HEAPWARDEN_ERR_CLONE') throw error;
         reason = error.message;
       }

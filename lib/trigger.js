@@ -24,13 +24,18 @@ for (const fault of ['SIGSEGV', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGABRT', 'SIGIOT
   TAKEN[fault] = 'by which a process ends that has a defect';
 }
 
+/** Why no signal can be had in this thread; nothing where one can. */
+function refusal() {
+  return isMainThread ? undefined : 'signals go to the main thread';
+}
+
 /**
  * Has a snapshot written whenever the signal comes, one at a time, and `say` told of it in one line.
  *
  * Throws where it cannot be that signal. In a worker nothing happens: signals go to the main thread.
  */
 function snapshotOnSignal({ name, compress, redact, directory, maxFiles, maxBytes }, say) {
-  if (name === undefined || !isMainThread) return;
+  if (name === undefined || refusal() !== undefined) return;
   if (!Object.hasOwn(constants.signals, name)) throw invalidArg(NAME, 'a signal of this system, such as "SIGUSR2"', name);
   if (Object.hasOwn(TAKEN, name)) {
     const code = 'HEAPWARDEN_ERR_INVALID_ARG';
@@ -61,4 +66,4 @@ function line({ path, fileBytes, pauseMs, mode, reason, evicted, evictionError }
   return parts.join('');
 }
 
-module.exports = { snapshotOnSignal };
+module.exports = { refusal, snapshotOnSignal };

@@ -3,8 +3,8 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import {
-  HeapwardenError, ListenerAuditor, MemoryMonitor, auditListeners, captureSummary, diffSnapshots, inspectLeaks, readRecording, startAllocationProfile, summarizeSnapshot, writeSnapshot,
-  type FunctionCount, type HandleSummary, type ListenerAudit, type ListenerAuditorOptions, type ListenerCount, type ListenerGrowth,
+  HeapwardenError, ListenerAuditor, MemoryMonitor, auditListeners, capabilities, captureSummary, diffSnapshots, inspectLeaks, readRecording, startAllocationProfile, summarizeSnapshot, writeSnapshot,
+  type Capabilities, type Capability, type FunctionCount, type HandleSummary, type ListenerAudit, type ListenerAuditorOptions, type ListenerCount, type ListenerGrowth,
   type WaiterSummary, type AnalysisOptions, type AnalysisProgress, type ConfirmedBy, type ConstructorDelta, type ConstructorSummary, type Culprit, type KnownLeak, type LadderRung, type LeakConfirmation, type LeakDecision, type LeakReport, type Logger, type MonitorEvents,
   type MonitorOptions, type Pattern, type Recording, type RetainerStep, type Sample, type SnapshotDiff, type SnapshotOptions,
   type SnapshotSource, type SnapshotSummary, type SourceLocation, type ThresholdCrossing, type Verdict, type VerdictEvidence,
@@ -181,3 +181,10 @@ async function leakTests(): Promise<void> {
   await assertLeaksLessThan(() => {});
 }
 void leakTests;
+
+const able: Capabilities = capabilities();
+const cloned: Capability = able.features.clone;
+const [whyNot, groups]: [string | null, 1 | 2 | null | undefined] = [cloned.reason ?? cloned.instead, able.features.containerLimit.version];
+// @ts-expect-error: no such feature
+const none: Capability = able.features.telepathy;
+export { groups, none, whyNot };

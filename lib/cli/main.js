@@ -23,6 +23,7 @@ const COMMANDS = {
   postmortem: () => require('./postmortem'),
   replay: () => require('./replay'),
   fingerprint: () => require('./fingerprint'),
+  capabilities: () => require('./capabilities'),
 };
 
 /** What is wrong is how the command was called. */

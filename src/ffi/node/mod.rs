@@ -18,6 +18,7 @@ mod job;
 mod monitor;
 mod notes;
 mod outbox;
+mod platform;
 mod postmortem;
 mod report;
 mod routes;

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
-pub use levels::{Levels, kills};
+pub use levels::{Levels, Told, kills};
 
 use crate::units::Bytes;
 

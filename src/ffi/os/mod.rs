@@ -75,6 +75,20 @@ pub fn container_kills() -> Option<(String, u64)> {
     None
 }
 
+/// What the control groups can be asked; nothing where there are none that can have a limit.
+#[cfg(target_os = "linux")]
+pub fn groups() -> Option<cgroup::Told> {
+    cgroup::Levels::discover(root()).map(|levels| levels.told())
+}
+
+/// Whether the C library says how much it has handed out.
+pub fn counts_native_heap() -> bool {
+    #[cfg(target_os = "linux")]
+    return native_heap::is_counted();
+    #[cfg(not(target_os = "linux"))]
+    false
+}
+
 /// Whether the process that writes the recording at `path` lives; nothing where that cannot be told.
 pub fn is_recording(path: &std::path::Path) -> Option<bool> {
     #[cfg(target_os = "linux")]

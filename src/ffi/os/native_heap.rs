@@ -70,6 +70,11 @@ pub fn survey() {
     DUE.store(ended.saturating_add(rest), Ordering::Relaxed);
 }
 
+/// Whether the C library can be asked.
+pub fn is_counted() -> bool {
+    function().is_some()
+}
+
 /// glibc's `mallinfo2`; nothing where the C library has none, or where the allocator is another library's: it would count nothing.
 ///
 /// Every allocator that takes the place of glibc's defines `malloc_usable_size`. `malloc` itself would not tell: its address is

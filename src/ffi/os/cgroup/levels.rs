@@ -19,6 +19,17 @@ pub struct Levels {
     levels: Vec<Level>,
 }
 
+/// What the groups can be asked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Of the control groups: 1 or 2.
+    pub version: u8,
+    /// The smallest limit on the way up.
+    pub limit: Option<Bytes>,
+    /// Whether the group says for how long its processes have waited for memory.
+    pub is_pressure_told: bool,
+}
+
 #[derive(Debug)]
 struct Level {
     dir: PathBuf,
@@ -71,6 +82,17 @@ impl Levels {
             })
             .collect();
         (!levels.is_empty()).then_some(Self { levels })
+    }
+
+    /// What the groups can be asked.
+    pub fn told(&self) -> Told {
+        let limits = self.levels.iter().filter_map(|level| number(&level.limit));
+        let limit = limits.filter(|&n| n > 0 && n < NO_LIMIT).min().map(Bytes);
+        let files = self.levels.first().and_then(|level| Files::open(&level.dir, level.names));
+        let stalled = files.and_then(|files| text(&files.pressure?, stalled).flatten());
+        let version =
+            if self.levels.first().is_some_and(|level| level.names.failures.is_empty()) { 2 } else { 1 };
+        Told { version, limit, is_pressure_told: stalled.is_some() }
     }
 
     /// The level that is nearest to its limit; nothing where none has one. Allocates nothing but the names of files opened for a
@@ -217,6 +239,8 @@ mod tests {
             ],
         );
         let mut levels = Levels::discover(&root.0).expect("groups");
+        let told = Told { version: 2, limit: Some(Bytes(1000)), is_pressure_told: false };
+        assert_eq!(levels.told(), told, "its own group has no pressure file");
         let look = levels.look(Micros(7)).expect("a limit");
         let events = Events { high: 1, max: 22, oom: 3, oom_kill: 2 };
         let expected = Look {
