@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const native = require('./load');
 const { translatedAsync } = require('./errors');
+const { readOwn } = require('./own-files');
 
 /** Names that are looked at in a directory of which others make use, too. */
 const MOST_NAMES = 20_000;
@@ -80,9 +81,9 @@ async function reportOf({ pid, threadId, startedAt, endedAt, lastSeenAt, cause, 
 
 async function readReport(file) {
   try {
-    const stat = await fs.promises.lstat(file);
-    if (!stat.isFile() || stat.size > MOST_REPORT_BYTES) return undefined;
-    const { culprits, reportedAt, reason = 'verdict' } = JSON.parse(await fs.promises.readFile(file, 'utf8'));
+    const text = await readOwn(file, MOST_REPORT_BYTES);
+    if (text === undefined) return undefined;
+    const { culprits, reportedAt, reason = 'verdict' } = JSON.parse(text);
     const report = { culprits, reportedAt, reason, file };
     return Array.isArray(culprits) ? report : undefined;
   } catch {

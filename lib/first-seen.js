@@ -4,6 +4,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { readOwn } = require('./own-files');
 
 /** Reports that are read, the newest ones. Each says when its leaks were seen first, so that older ones need not be there. */
 const MOST_REPORTS = 50;
@@ -51,11 +52,11 @@ async function newest(directory) {
 /** The fingerprints in a report, each with the time since when it is known. */
 async function read(file, bytes) {
   try {
-    const stat = await fs.promises.lstat(file);
-    if (!stat.isFile() || stat.size > Math.min(bytes, MOST_REPORT_BYTES)) return undefined;
-    const { reportedAt, culprits } = JSON.parse(await fs.promises.readFile(file, 'utf8'));
+    const text = await readOwn(file, Math.min(bytes, MOST_REPORT_BYTES));
+    if (text === undefined) return undefined;
+    const { reportedAt, culprits } = JSON.parse(text);
     const found = culprits.map(({ fingerprint, firstSeen }) => ({ fingerprint, at: earliest(firstSeen, reportedAt) }));
-    return { bytes: stat.size, found: found.filter(({ at }) => at !== undefined) };
+    return { bytes: Buffer.byteLength(text), found: found.filter(({ at }) => at !== undefined) };
   } catch {
     // Not one of ours, or cut short by somebody else.
     return undefined;

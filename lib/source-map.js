@@ -2,7 +2,6 @@
 
 // The source map of one file: where it is looked for, what is believed of it, and what it says of places.
 
-const fs = require('node:fs');
 const path = require('node:path');
 const { fileURLToPath, pathToFileURL } = require('node:url');
 const v8 = require('node:v8');
@@ -10,6 +9,7 @@ const v8 = require('node:v8');
 const nodeModule = require('node:module');
 const { FlattenMap, TraceMap, originalPositionFor, LEAST_UPPER_BOUND } = require('@jridgewell/trace-mapping');
 const { segmentsAround } = require('./mappings');
+const { openRegular } = require('./own-files');
 
 /** Longer texts, of a map or of a file that has its map inside, are left alone. */
 const MOST_BYTES = 16 * 2 ** 20;
@@ -57,7 +57,7 @@ function named(file, url, budget) {
 
 async function besideOrInside(file, budget) {
   if (!isLocal(file)) return undefined;
-  const handle = await open(file);
+  const handle = await openRegular(file);
   if (!handle) return undefined;
   let url;
   try {
@@ -86,16 +86,6 @@ function localUrl(url, base) {
 /** Whether `file` is an absolute path that is not another machine's (`\\host\share`). */
 function isLocal(file) {
   return path.isAbsolute(file) && !/^[\\/]{2}/.test(file) && !file.includes('\0');
-}
-
-/** A regular file, opened without waiting: a pipe that nobody writes to would hold up a thread of Node's for ever. */
-async function open(file) {
-  const handle = await fs.promises.open(file, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0)).catch(() => undefined);
-  if (!handle) return undefined;
-  const stat = await handle.stat().catch(() => undefined);
-  if (stat?.isFile()) return handle;
-  await handle.close();
-  return undefined;
 }
 
 /** What the last line of the file names as its map. The whole file is read only where that line is longer than its tail. */
@@ -142,7 +132,7 @@ async function parsedFile(file, budget) {
  */
 async function readText(file, budget, most, takes) {
   if (!isLocal(file)) return undefined;
-  const handle = await open(file);
+  const handle = await openRegular(file);
   if (!handle) return undefined;
   try {
     const { size } = await handle.stat();

@@ -1,7 +1,7 @@
 'use strict';
 
 const fs = require('node:fs');
-const path = require('node:path');
+const { openToAppend } = require('../own-files');
 
 /** Alerts that wait for the disk; then the oldest is dropped. */
 const MOST_WAITING = 64;
@@ -48,10 +48,18 @@ class FileChannel {
   }
 
   async #append(line) {
-    const size = await fs.promises.stat(this.#path).then((stat) => stat.size, () => 0);
-    if (size > 0 && size + line.length > this.#maxBytes) await fs.promises.rename(this.#path, `${this.#path}.1`);
-    if (size === 0) await fs.promises.mkdir(path.dirname(this.#path), { recursive: true });
-    await fs.promises.appendFile(this.#path, line, { mode: 0o600 });
+    const opened = await openToAppend(this.#path);
+    let { handle } = opened;
+    try {
+      if (opened.size > 0 && opened.size + Buffer.byteLength(line) > this.#maxBytes) {
+        await handle.close();
+        await fs.promises.rename(this.#path, `${this.#path}.1`);
+        ({ handle } = await openToAppend(this.#path));
+      }
+      await handle.appendFile(line);
+    } finally {
+      await handle.close();
+    }
   }
 
   /** Whatever waits is written within the process's own time: a write to a disk keeps it alive by itself. */

@@ -35,6 +35,8 @@ async function sendSnapshot(request, response, { level, asFile, signal, mode, di
   const folder = await fs.promises.mkdtemp(path.join(directory, 'heapwarden-download-'));
   let file;
   try {
+    // What an unusual umask has taken.
+    await fs.promises.chmod(folder, 0o700);
     const name = snapshotName();
     const written = await writeSnapshot({
       path: path.join(folder, name), compress: encoding, summary: false, mode, redact: level, signal, sourceMaps: false,
