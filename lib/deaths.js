@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const native = require('./load');
 const { translatedAsync } = require('./errors');
-const { readOwn } = require('./own-files');
+const { makeEmpty, readOwn } = require('./own-files');
 
 /** Names that are looked at in a directory of which others make use, too. */
 const MOST_NAMES = 20_000;
@@ -147,7 +147,7 @@ async function lengthOf(file) {
 /** Whether this process is the one that tells: of all that try, one can create the file. */
 async function claimed(file) {
   try {
-    await (await fs.promises.open(file, 'wx', 0o600)).close();
+    await makeEmpty(file);
     return true;
   } catch {
     // Somebody else has, or nobody can: better not told than told at each start.

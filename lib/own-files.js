@@ -46,13 +46,27 @@ async function openToAppend(file) {
   try {
     const stat = await handle.stat();
     if (!isOurs && !isOurOwn(stat)) throw Object.assign(new Error(`${file}: expected a file of this user's`), { code: 'EPERM' });
-    // What an unusual umask has taken.
-    if (process.getuid && stat.isFile() && stat.size === 0 && (stat.mode & 0o600) !== 0o600) await handle.chmod(0o600);
+    if (stat.isFile() && stat.size === 0) await giveRights(handle, stat);
     return { handle, size: stat.isFile() ? stat.size : 0 };
   } catch (error) {
     await handle.close();
     throw error;
   }
+}
+
+/** Makes an empty file (0600) that must not be there yet. */
+async function makeEmpty(file) {
+  const handle = await fs.promises.open(file, 'wx', 0o600);
+  try {
+    await giveRights(handle, await handle.stat());
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Gives the owner of a new file what an unusual umask has taken; nobody else anything. */
+async function giveRights(handle, { mode }) {
+  if (process.getuid && (mode & 0o600) !== 0o600) await handle.chmod(0o600);
 }
 
 /** Makes a folder and those above it that are missing, for their owner alone (0700), whatever the umask. */
@@ -83,4 +97,4 @@ function isOurOwn(stat) {
   return stat.isFile() && stat.nlink === 1 && stat.uid === process.geteuid();
 }
 
-module.exports = { makeFolder, openRegular, openToAppend, readOwn };
+module.exports = { makeEmpty, openRegular, openToAppend, readOwn };
