@@ -5,6 +5,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { cargoCounts, cargoFailures, nodeCounts, nodeFailures, settle } = require('../scripts/counts');
+const { SAME_EVERYWHERE, SAME_WITHOUT_BRIDGE, filesFor, testFiles } = require('../scripts/matrix');
 const { packageName, wanted } = require('../scripts/nodes');
 const { StepError, run } = require('../scripts/steps');
 
@@ -59,6 +60,20 @@ test('HEAPWARDEN_NODES restricts the list, and refuses what is not on it', () =>
   assert.deepEqual(wanted('').map((node) => node.major), [18, 20, 22, 24, 26]);
   assert.deepEqual(wanted('20, 22').map((node) => node.major), [20, 22]);
   assert.throws(() => wanted('20,21'), /HEAPWARDEN_NODES: expected majors out of .*, found 21/);
+});
+
+test('every test runs on some Node with the bridge, and what reads V8 on each and without it, too', () => {
+  const files = testFiles();
+  const name = (file) => file.slice('__test__/'.length, -'.test.js'.length);
+  const runs = (run) => filesFor(files, run).map(name);
+  assert.deepEqual(runs({ isAtEnd: true }), files.map(name));
+  for (const same of [...SAME_EVERYWHERE, ...SAME_WITHOUT_BRIDGE]) assert.ok(files.map(name).includes(same), `no such test: ${same}`);
+  const middle = runs({ isAtEnd: false });
+  const off = runs({ isAtEnd: true, bridge: 'off' });
+  for (const reads of ['bridge', 'clone', 'heap-limit', 'host', 'listeners', 'monitor', 'snapshot', 'suspicion', 'worker']) {
+    assert.deepEqual([middle.includes(reads), off.includes(reads)], [true, true], reads);
+  }
+  assert.deepEqual([middle.includes('docs'), off.includes('docs')], [false, false]);
 });
 
 test('the binary comes from the package for the machine', () => {
