@@ -217,8 +217,8 @@ test('one capture at a time, and so many a minute', async (t) => {
 
 test('a client that does not read, or goes away, leaves no file and no capture behind', async (t) => {
   const directory = folder(t);
-  // More than the sockets of a system take on their way.
-  globalThis.ballast = Array.from({ length: 250_000 }, (_, i) => ({ i: { i } }));
+  // More than the sockets of a system take on their way. A file of texts is large soon.
+  globalThis.ballast = Array.from({ length: 30_000 }, (_, i) => `${i} `.repeat(1000).slice(0, 1000));
   t.after(() => { delete globalThis.ballast; });
   const port = await MOUNTS.http(t, { token: TOKEN, directory, stallMs: 300, capturesPerMinute: 600 });
   const raw = () => {

@@ -20,7 +20,7 @@ const byName = (name) => CASES.find((given) => given.name === name);
 const fixture = (name) => path.join(__dirname, 'fixtures', name);
 const MB = 2 ** 20;
 /** Enough for the program and for what leaks to be most of it. On Node 18 and 20 snapshots of larger heaps take V8 much longer. */
-const SMALL_MB = 24;
+const SMALL_MB = 15;
 
 /** The environment of a process whose container has `leftMB` left, as it reads there; the watch over the container is off. */
 function withRoom(t, leftMB) {
@@ -65,7 +65,7 @@ test('without a clone the process looks at itself, and dies as it would have', n
 test('growth is measured from the baseline where there is one', needsBridge, async () => {
   // What is there early and stays is more than what leaks.
   const { misses, report } = await judgeDeath(node, { file: fixture('late-leak.js'), constructors: ['Late'] }, {
-    limitMB: 60, env: { HEAPWARDEN_INTERVAL_MS: '20' },
+    limitMB: 36, env: { HEAPWARDEN_INTERVAL_MS: '20' },
   });
   assert.deepEqual(misses, []);
   conforms(report);
@@ -75,7 +75,7 @@ test('growth is measured from the baseline where there is one', needsBridge, asy
 
 test('a service that is told in time lets go and lives', needsBridge, async (t) => {
   const directory = folder(t);
-  const { code, stdout, stderr } = await run(['--max-old-space-size=48', fixture('drained.js'), directory]);
+  const { code, stdout, stderr } = await run(['--max-old-space-size=24', fixture('drained.js'), directory]);
   assert.equal(code, 0, stderr);
   const [[first, risk], [second, report, file]] = JSON.parse(stdout);
   assert.deepEqual([first, second, risk.kind, risk.reason], ['oom-risk', 'heap-limit', 'heap', 'heap-limit']);
@@ -115,7 +115,10 @@ test('Node\'s end is the same with and without', async (t) => {
   assert.deepEqual(ends[1], ends[0]);
 });
 
-test('Node\'s own snapshot at the limit is written beside the report', needsBridge, async (t) => {
+test('Node\'s own snapshot at the limit is written beside the report', {
+  // Node 18 has the same slow snapshot: one of them is enough.
+  skip: needsBridge.skip || process.version.startsWith('v20.') && 'V8 takes half a minute for it',
+}, async (t) => {
   const directory = folder(t);
   const flags = ['--heapsnapshot-near-heap-limit=1', `--diagnostic-dir=${directory}`];
   const end = await die(node, byName('collection-array').file, { limitMB: SMALL_MB, directory, flags });

@@ -14,7 +14,7 @@ const { nodes } = require('./nodes');
  * oldest and the newest, which is where a function of JavaScript is missing or gone. Whatever is not named here runs everywhere.
  */
 const SAME_EVERYWHERE = [
-  'bench', 'channels', 'cli', 'cli-report', 'cli-run', 'container', 'declarations', 'devtools', 'docs', 'fingerprint', 'gate', 'generate', 'hostile',
+  'bench', 'channels', 'cli', 'cli-report', 'cli-run', 'container', 'declarations', 'devtools', 'docs', 'endpoints', 'fingerprint', 'gate', 'generate', 'hostile',
   'input', 'known-leaks', 'otel', 'path-match', 'positions', 'postmortem', 'products', 'redaction', 'report', 'report-page', 'report-redaction',
   'schema', 'series', 'storage',
 ];
