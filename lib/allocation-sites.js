@@ -13,6 +13,7 @@ const { LEAST_LOOKS, Looks, pprofInput } = require('./allocation-looks');
 const { HeapwardenError, translatedAsync, unsupported } = require('./errors');
 const { ask } = require('./inspector-session');
 const { allocationOptions, filePath } = require('./options');
+const { assertWritable } = require('./permissions');
 
 /** When looks are taken, as shares of the time: whenever it is ended, one was taken near the middle. */
 const SCHEDULE = [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1];
@@ -188,6 +189,7 @@ class AllocationSites {
   async #write(file, format, content, budget) {
     const target = path.resolve(filePath('path', file));
     if (!this.#profile) throw unsupported('a file of this profile', this.reason);
+    assertWritable(target);
     const text = JSON.stringify(content(JSON.parse(this.#profile.toString())));
     const json = await translatedAsync(native.writeAllocationProfile(target, format, text, budget?.maxFiles, budget?.maxBytes));
     return { path: target, bytes: JSON.parse(json).bytes };

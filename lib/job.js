@@ -5,6 +5,7 @@
 const { clearInterval, setInterval } = require('node:timers');
 const native = require('./load');
 const { invalidArg, fromNative, translated } = require('./errors');
+const { assertReadable } = require('./permissions');
 
 /** How often `onProgress` is told of bytes; changes of stage are told with them, each by itself. */
 const PROGRESS_MS = 100;
@@ -25,6 +26,7 @@ function analyse(product, sources, { signal, onProgress, pieceBytes, settings } 
   }
   return new Promise((resolve, reject) => {
     const paths = sources.map((source) => (typeof source === 'string' ? source : null));
+    paths.filter((file) => file !== null).forEach(assertReadable);
     const job = translated(() => new native.NativeJob(product, paths, settings && JSON.stringify(settings), pieceBytes));
     let settled = false;
     const settle = (how, value) => {

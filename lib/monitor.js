@@ -19,6 +19,7 @@ const { ListenerAuditor } = require('./listeners');
 const { warn } = require('./logger');
 const { alertDetails, alertMessage } = require('./messages');
 const { exportOptions, monitorOptions } = require('./options');
+const { assertWritable, withinPermissions } = require('./permissions');
 const { requests } = require('./requests');
 const { routeNote, routes } = require('./routes');
 const { started, stopped } = require('./running');
@@ -44,6 +45,8 @@ const dispose = Symbol.dispose ?? Symbol.for('nodejs.dispose');
 class MemoryMonitor extends EventEmitter {
   #native;
   #options;
+  /** Why nothing is written, as an error, until that was told. */
+  #refused;
   #evidence;
   #atLimit;
   #suspicion;
@@ -71,7 +74,9 @@ class MemoryMonitor extends EventEmitter {
 
   constructor(options) {
     super();
-    this.#options = monitorOptions(options);
+    const { options: allowed, problem } = withinPermissions(monitorOptions(options));
+    this.#options = allowed;
+    this.#refused = problem;
     const { intervalMs, alertThresholdMB, maxSamples, historyBytes } = this.#options;
     this.#native = translated(
       () => new native.NativeMonitor(bridge.available, intervalMs, alertThresholdMB, maxSamples, historyBytes));
@@ -102,6 +107,8 @@ class MemoryMonitor extends EventEmitter {
     this.#refresh();
     const problem = translated(() => native.start(() => this.#onWake(), threadId, place(this.#options), this.#atLimit.begin()));
     this.#running = true;
+    if (this.#refused) this.#tellLater('error', this.#refused);
+    this.#refused = undefined;
     if (problem) this.#tellLater('error', fromJson(JSON.parse(problem)));
     else if (this.#options.blackBox) watch(native);
     started(this);
@@ -217,8 +224,11 @@ class MemoryMonitor extends EventEmitter {
     const file = exportOptions(options);
     const native = this.#native;
     if (file === undefined) return translated(() => native.exportSeries(process.version, threadId));
-    return translatedAsync(native.exportSeriesTo(file, process.version, threadId))
-      .then((bytes) => ({ path: file, bytes: Number(bytes) }));
+    const write = async () => {
+      assertWritable(file);
+      return native.exportSeriesTo(file, process.version, threadId);
+    };
+    return translatedAsync(write()).then((bytes) => ({ path: file, bytes: Number(bytes) }));
   }
 
   [dispose]() {

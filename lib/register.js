@@ -5,21 +5,33 @@
 
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
-const { warn } = require('./logger');
-const { say } = require('./say');
 
 try {
   register();
 } catch (error) {
-  warn(`heapwarden is not watching this process: ${error.message}`, error.code ?? 'HEAPWARDEN_ERR_REGISTER');
+  warn('is not watching this process', error);
+}
+
+/** Without any other file of ours: a permission model may keep them from being read. */
+function warn(what, error) {
+  const denied = error.code === 'ERR_ACCESS_DENIED';
+  const message = denied ? `${error.message}: start Node with --allow-fs-read=${path.join(__dirname, '..', '*')}` : error.message;
+  try {
+    const code = denied ? 'HEAPWARDEN_ERR_PERMISSION' : error.code ?? 'HEAPWARDEN_ERR_REGISTER';
+    process.emitWarning(`heapwarden ${what}: ${message}`, { type: 'HeapwardenWarning', code });
+  } catch {
+    // Nobody is left to be told.
+  }
 }
 
 function register() {
   const native = require('./load');
+  const { say } = require('./say');
   const { MemoryMonitor } = require('./monitor');
   const { environmentOptions, monitorOptions, outputOption, triggerOptions } = require('./options');
   const { snapshotOnSignal } = require('./trigger');
   const { alertMessage } = require('./messages');
+  const { assertWritable } = require('./permissions');
 
   const options = environmentOptions();
   const { directory, maxFiles, maxBytes } = monitorOptions(options);
@@ -30,6 +42,7 @@ function register() {
   const kept = (kind, time, { pid, threadId: thread }, value) => {
     const file = path.join(directory, `heapwarden-${kind}-${time.replace(/[-:]/g, '').replace('.', '-')}-${pid}-${thread}.json`);
     try {
+      assertWritable(file);
       native.writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`);
       return { file };
     } catch (error) {
@@ -52,7 +65,7 @@ function register() {
   try {
     snapshotOnSignal({ ...triggerOptions(), directory, maxFiles, maxBytes }, say);
   } catch (error) {
-    warn(`heapwarden takes no snapshot on a signal: ${error.message}`, error.code ?? 'HEAPWARDEN_ERR_REGISTER');
+    warn('takes no snapshot on a signal', error);
   }
 }
 

@@ -17,6 +17,7 @@ const {
   analysisOptions, diffOptions, pathOptions, snapshotOptions, snapshotSource, summaryOptions,
 } = require('./options');
 const { Packages } = require('./packages');
+const { assertWritable } = require('./permissions');
 const { withDeclarations, withKnownLeaks, withPositions } = require('./told-with');
 
 /**
@@ -68,6 +69,7 @@ function shortageOf(way) {
 }
 
 function newCapture({ file, compress, product, since, between, calls, tally, budget, redact }) {
+  if (file !== undefined) assertWritable(file);
   return translated(() => {
     const made = new native.NativeCapture(file, product, since, compress || undefined, between, calls, tally);
     if (redact && redact !== 'full') made.redact(redact);
