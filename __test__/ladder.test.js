@@ -15,7 +15,7 @@ const { MODE, sleep } = require('./support');
 const FULL_VERDICT = require('./golden/leak-report.json').verdict;
 const never = (error) => { throw error; };
 const plenty = () => ({ heap: 8 << 20, memoryBytes: 4e9 });
-const evidence = (options, room = plenty) => new Evidence({ directory: os.tmpdir(), evidence: 'summary', intervalMs: 100, ...options }, room);
+const evidence = (options, room = plenty, onLook) => new Evidence({ directory: os.tmpdir(), evidence: 'summary', intervalMs: 100, ...options }, room, onLook);
 /** A floor that grows by that many bytes, over so long that no rate says anything. */
 const verdict = (growthBytes, more) => ({ status: 'leak', kind: 'heap', growthBytesPerSecond: 0, etaMs: null, evidence: { growthBytes }, ...more });
 
@@ -108,30 +108,27 @@ test('nobody waits for a second look where the limit is near, and the report say
 
 test('a second look that there is no memory for any more is not taken', async () => {
   const memory = plenty();
-  const looks = evidence({ evidence: 'auto' }, () => memory);
+  const looks = evidence({ evidence: 'auto' }, () => memory, (when) => {
+    if (when === 'leak') memory.shortage = '8 MB of heap: it may need much';
+  });
   await looks.takeBaseline();
   const app = program();
   app.open();
-  const reported = looks.report(verdict(1e9), never);
-  await sleep(150);
-  memory.shortage = '8 MB of heap: it may need much';
-  const { culprits, evidence: { confirmation, rung } } = await reported;
+  const { culprits, evidence: { confirmation, rung } } = await looks.report(verdict(1e9), never);
   app.close();
   assert.deepEqual([culprits[0]?.constructorName ?? null, rung], ['Session', 'snapshot']);
   assert.match(confirmation.reason, /^too little memory for a snapshot of 8 MB of heap: it may need much/);
 });
 
 test('a second look is given up when the monitor stops', async () => {
-  const looks = evidence({ intervalMs: 1500 });
-  const begun = Date.now();
+  // The second look is a second after the first, at the earliest.
+  const looks = evidence({ intervalMs: 500 }, plenty, (when) => {
+    if (when === 'leak') setImmediate(() => looks.release());
+  });
   await looks.takeBaseline();
   const app = program();
   app.open();
-  const reported = looks.report(verdict(1e9), never);
-  // The first look begins 3 s after the baseline began, however long that took, and the second 3 s after that at the earliest.
-  await sleep(begun + 5000 - Date.now());
-  looks.release();
-  const { culprits, evidence: { confirmation } } = await reported;
+  const { culprits, evidence: { confirmation } } = await looks.report(verdict(1e9), never);
   app.close();
   assert.deepEqual([culprits[0].constructorName, confirmation.reason], ['Session', 'the monitor was stopped meanwhile']);
 });
