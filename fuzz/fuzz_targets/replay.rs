@@ -7,7 +7,7 @@ use heapwarden::replay::{Answer, Replay, Settings};
 use libfuzzer_sys::fuzz_target;
 
 fn replay(data: &[u8], piece: usize) -> Result<Answer> {
-    let mut replay = Replay::new(Settings { explain: true, timing: false });
+    let mut replay = Replay::new(Settings { explain: true, timing: false, strictness: 1.0 });
     data.chunks(piece).try_for_each(|chunk| replay.feed(chunk))?;
     replay.end_input()?;
     Ok(replay.finish())
