@@ -1,6 +1,6 @@
 'use strict';
 
-// What loading and starting a monitor adds to the start of a program: node bench/overhead/start.js [--pairs 30] [--node PATH]
+// What loading and starting a monitor adds to the start of a program: node bench/overhead/start.js [--pairs 30] [--node PATH] [--json FILE]
 //
 // Pairs of `node -e 0` take turns, one with heapwarden/register; what is told is the difference within pairs.
 
@@ -13,7 +13,7 @@ const { parseArgs } = require('node:util');
 const { meanWithInterval } = require('./statistics');
 
 const REGISTER = path.resolve(__dirname, '..', '..', 'lib', 'register.js');
-const { values } = parseArgs({ options: { pairs: { type: 'string', default: '30' }, node: { type: 'string', default: process.execPath } } });
+const { values } = parseArgs({ options: { pairs: { type: 'string', default: '30' }, node: { type: 'string', default: process.execPath }, json: { type: 'string' } } });
 
 /** A program that does nothing but tell what it took. */
 const PROGRAM = `process.once('exit', () => { const { user, system } = process.cpuUsage(); const own = /^RssAnon:\\s*(\\d+)/m.exec(require('node:fs').existsSync('/proc/self/status') ? require('node:fs').readFileSync('/proc/self/status', 'utf8') : '');
@@ -43,6 +43,7 @@ try {
   const bare = meanWithInterval(pairs.map((pair) => pair.bare.cpuMs)).value;
   console.log(`${spawnSync(values.node, ['--version'], { encoding: 'utf8' }).stdout.trim()}, ${pairs.length} pairs; a bare start takes ${bare.toFixed(0)} ms of processor time`);
   console.log(`more with heapwarden/register: ${more(({ cpuMs }) => cpuMs, 0)} ms of processor time, ${more(({ wallMs }) => wallMs, 0)} ms until it has ended, ${more(({ rss }) => rss / 2 ** 20, 1)} MB resident, ${more(({ own }) => own / 2 ** 20, 1)} of it the process's alone (RssAnon)`);
+  if (values.json) fs.writeFileSync(values.json, JSON.stringify({ pairs: pairs.length, cpuMs: meanWithInterval(pairs.map(({ bare: without, beside }) => beside.cpuMs - without.cpuMs)) }));
 } finally {
   fs.rmSync(folder, { recursive: true, force: true });
 }
