@@ -48,6 +48,63 @@ pub(crate) struct LocationLayout {
     pub column: usize,
 }
 
+/// Gathers the text of the header, from its first brace to the one that closes it.
+#[derive(Debug)]
+pub(crate) struct HeaderText {
+    start: u64,
+    text: Vec<u8>,
+    depth: u32,
+    is_in_string: bool,
+    is_escaped: bool,
+}
+
+impl HeaderText {
+    /// One that begins at byte `start` of the file.
+    pub fn new(start: u64) -> Self {
+        Self { start, text: Vec::new(), depth: 0, is_in_string: false, is_escaped: false }
+    }
+
+    /// Takes what belongs to the header; how many bytes that are, and whether it is whole now.
+    pub fn take(&mut self, chunk: &[u8]) -> Result<(usize, bool)> {
+        for (at, &byte) in chunk.iter().enumerate() {
+            match byte {
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\\' if self.is_in_string => self.is_escaped = true,
+                b'"' => self.is_in_string = !self.is_in_string,
+                _ if self.is_in_string => {}
+                b'{' => self.depth = self.depth.saturating_add(1),
+                b'}' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+            if self.depth == 0 {
+                self.text.extend_from_slice(&chunk[..=at]);
+                return Ok((at + 1, true));
+            }
+            if self.text.len() + at >= MAX_HEADER {
+                let kind = ErrorKind::SnapshotLimit { what: "the header", limit: MAX_HEADER as u64 };
+                return Err(Error::at(kind, self.start + MAX_HEADER as u64));
+            }
+        }
+        self.text.extend_from_slice(chunk);
+        Ok((chunk.len(), false))
+    }
+
+    /// The text so far.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Where the text that was taken ends.
+    pub fn end(&self) -> u64 {
+        self.start + self.text.len() as u64
+    }
+
+    /// What it says, when it is whole.
+    pub fn parse(&self) -> Result<Header> {
+        Header::parse(&self.text, self.start)
+    }
+}
+
 /// What the header says.
 #[derive(Debug)]
 pub(crate) struct Header {

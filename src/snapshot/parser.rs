@@ -1,7 +1,7 @@
 //! The outer machine: keys, colons and commas of the one object that a snapshot is.
 
 use super::columns::{EdgeBuilder, LocationBuilder, Names, NodeBuilder, Scanned};
-use super::header::{Header, MAX_HEADER};
+use super::header::{Header, HeaderText};
 use super::scan::{Batch, NumberScanner, Stop};
 use super::skip::Skipper;
 use super::strings::StringsBuilder;
@@ -63,12 +63,7 @@ enum State {
     Colon(Section),
     Value(Section),
     /// Inside the header's object, whose text is being gathered.
-    Header {
-        depth: u32,
-        string: bool,
-        escape: bool,
-        start: u64,
-    },
+    Header(HeaderText),
     Numbers(Section, NumberScanner),
     /// Inside an array of numbers that nobody wants: up to its bracket.
     Unwanted(Section),
@@ -210,7 +205,8 @@ impl SnapshotParser {
 
     #[cfg(test)]
     pub(crate) fn text_capacity(&self) -> usize {
-        self.text.capacity()
+        let header = if let State::Header(text) = &self.state { text.text().len() } else { 0 };
+        self.text.capacity() + header
     }
 
     #[cfg(test)]
@@ -234,7 +230,7 @@ impl SnapshotParser {
     fn step(&mut self, chunk: &[u8]) -> Result<usize> {
         match &mut self.state {
             State::Key { .. } => self.key(chunk),
-            State::Header { .. } => self.header(chunk),
+            State::Header(_) => self.header(chunk),
             State::Unwanted(_) => match memchr::memchr(b']', chunk) {
                 Some(end) => {
                     self.state = State::AfterValue;
@@ -343,7 +339,7 @@ impl SnapshotParser {
         self.state = match (section, &self.header) {
             (Section::Snapshot, _) => {
                 self.text.clear();
-                State::Header { depth: 0, string: false, escape: false, start: self.offset }
+                State::Header(HeaderText::new(self.offset))
             }
             (Section::Nodes, Some(header)) => {
                 self.nodes = Some(NodeBuilder::new(header, self.alone));
@@ -373,36 +369,14 @@ impl SnapshotParser {
             _ => State::Skip(Box::new(Skipper::new())),
         };
         // What is gathered or skipped is read from its first byte on.
-        Ok(usize::from(!matches!(self.state, State::Header { .. } | State::Skip(_))))
+        Ok(usize::from(!matches!(self.state, State::Header(_) | State::Skip(_))))
     }
 
     fn header(&mut self, chunk: &[u8]) -> Result<usize> {
-        let State::Header { depth, string, escape, start } = &mut self.state else { return Ok(0) };
-        let mut end = None;
-        for (at, &byte) in chunk.iter().enumerate() {
-            match byte {
-                _ if *escape => *escape = false,
-                b'\\' if *string => *escape = true,
-                b'"' => *string = !*string,
-                _ if *string => {}
-                b'{' => *depth = depth.saturating_add(1),
-                b'}' => *depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if *depth == 0 {
-                end = Some(at + 1);
-                break;
-            }
-            if self.text.len() + at >= MAX_HEADER {
-                let kind = ErrorKind::SnapshotLimit { what: "the header", limit: MAX_HEADER as u64 };
-                return Err(Error::at(kind, *start + MAX_HEADER as u64));
-            }
-        }
-        let used = end.unwrap_or(chunk.len());
-        self.text.extend_from_slice(&chunk[..used]);
-        if end.is_some() {
-            self.header = Some(Header::parse(&self.text, *start)?);
-            self.text = Vec::new();
+        let State::Header(text) = &mut self.state else { return Ok(0) };
+        let (used, is_whole) = text.take(chunk)?;
+        if is_whole {
+            self.header = Some(text.parse()?);
             self.state = State::AfterValue;
         }
         Ok(used)
@@ -477,7 +451,7 @@ impl SnapshotParser {
             State::Value(Section::Snapshot) => "\"{\" in \"snapshot\"".to_owned(),
             State::Value(Section::Unknown) => "a value".to_owned(),
             State::Value(section) => format!("\"[\" in \"{}\"", section.name()),
-            State::Header { .. } => "the end of the header".to_owned(),
+            State::Header(_) => "the end of the header".to_owned(),
             State::Numbers(section, _) => format!("a number or \"]\" in \"{}\"", section.name()),
             State::Unwanted(section) => format!("\"]\" in \"{}\"", section.name()),
             State::Strings => "a string or \"]\" in \"strings\"".to_owned(),

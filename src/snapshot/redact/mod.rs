@@ -22,7 +22,7 @@ mod roles;
 #[cfg(test)]
 mod tests;
 
-use super::header::{Header, MAX_HEADER};
+use super::header::{Header, HeaderText};
 use super::parser::found;
 use super::scan::{Batch, NumberScanner, Stop};
 use super::skip::Skipper;
@@ -81,12 +81,7 @@ enum State {
     Key,
     Colon(Section),
     Value(Section),
-    Header {
-        depth: u32,
-        string: bool,
-        escape: bool,
-        start: u64,
-    },
+    Header(HeaderText),
     Numbers(Section, NumberScanner),
     Strings(Box<StringsBuilder>),
     /// A value of which only the text in it is taken away: whether it stands inside a string, and behind a backslash.
@@ -174,7 +169,7 @@ impl Redactor {
             State::FirstKey => "a key or \"}\"",
             State::NextKey | State::Key => "a key",
             State::Colon(_) => "\":\"",
-            State::Value(_) | State::Header { .. } | State::Other(..) => "a value",
+            State::Value(_) | State::Header(_) | State::Other(..) => "a value",
             State::Numbers(..) => "a number or \"]\"",
             State::Strings(_) => "a string or \"]\"",
             State::AfterValue => "\",\" or \"}\"",
@@ -186,7 +181,7 @@ impl Redactor {
         while !chunk.is_empty() {
             let used = match &self.state {
                 State::Key => self.key(chunk)?,
-                State::Header { .. } => self.header(chunk)?,
+                State::Header(_) => self.header(chunk)?,
                 State::Numbers(..) => self.numbers(chunk)?,
                 State::Strings(_) => self.strings(chunk, sink)?,
                 State::Other(..) => self.other(chunk)?,
@@ -286,7 +281,7 @@ impl Redactor {
         self.state = match section {
             Section::Snapshot => {
                 self.key.clear();
-                State::Header { depth: 0, string: false, escape: false, start: self.offset }
+                State::Header(HeaderText::new(self.offset))
             }
             Section::Other => State::Other(Box::new(Skipper::new()), false, false),
             Section::Strings => {
@@ -303,38 +298,16 @@ impl Redactor {
     }
 
     fn header(&mut self, chunk: &[u8]) -> Result<usize> {
-        let State::Header { depth, string, escape, start } = &mut self.state else { return Ok(0) };
-        let mut end = None;
-        for (at, &byte) in chunk.iter().enumerate() {
-            match byte {
-                _ if *escape => *escape = false,
-                b'\\' if *string => *escape = true,
-                b'"' => *string = !*string,
-                _ if *string => {}
-                b'{' => *depth = depth.saturating_add(1),
-                b'}' => *depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if *depth == 0 {
-                end = Some(at + 1);
-                break;
-            }
-            if self.key.len() + at >= MAX_HEADER {
-                let kind = ErrorKind::SnapshotLimit { what: "the header", limit: MAX_HEADER as u64 };
-                return Err(Error::at(kind, *start + MAX_HEADER as u64));
-            }
-        }
-        let used = end.unwrap_or(chunk.len());
-        self.key.extend_from_slice(&chunk[..used]);
-        if end.is_some() {
-            let header = Header::parse(&self.key, *start)?;
-            self.roles.begin(&header, *start + self.key.len() as u64)?;
+        let State::Header(header) = &mut self.state else { return Ok(0) };
+        let (used, is_whole) = header.take(chunk)?;
+        if is_whole {
+            let parsed = header.parse()?;
+            self.roles.begin(&parsed, header.end())?;
             // A header that parses has the key "meta": there is something for the comma to stand before.
             let note = format!("{{\"heapwarden_redaction\":\"{}\",", self.level.name());
             self.out.text(note.as_bytes());
-            self.out.text(&self.key[1..]);
-            self.header = Some(header);
-            self.key = Vec::new();
+            self.out.text(&header.text()[1..]);
+            self.header = Some(parsed);
             self.state = State::AfterValue;
         }
         Ok(used)
