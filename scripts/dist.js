@@ -85,7 +85,7 @@ function addonsHere() {
 }
 
 async function packPlatform({ folder, manifest }, addon, out) {
-  fs.copyFileSync(addon, path.join(folder, manifest.main));
+  if (addon !== undefined) fs.copyFileSync(addon, path.join(folder, manifest.main));
   fs.copyFileSync(path.join(ROOT, 'LICENSE'), path.join(folder, 'LICENSE'));
   fs.writeFileSync(path.join(folder, 'README.md'), `# ${manifest.name}\n\nThe native part of [heapwarden](https://www.npmjs.com/package/heapwarden) for one platform, which is installed with it.\n`);
   // A shared library is loaded from a file of its own, not from inside an archive.
@@ -95,9 +95,9 @@ async function packPlatform({ folder, manifest }, addon, out) {
 
 /**
  * Packs into `out`; resolves to `{ main, platforms, missing }`: tarballs, and the names of platform packages
- * whose addon is not there. `only` picks platforms by their manifests.
+ * whose addon is not there. `only` picks platforms by their manifests; `placeholders`: those packages are made as well, without it.
  */
-async function dist({ out, from, only = () => true }) {
+async function dist({ out, from, only = () => true, placeholders = false }) {
   const stage = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwarden-dist-'));
   try {
     fs.mkdirSync(out, { recursive: true });
@@ -107,7 +107,7 @@ async function dist({ out, from, only = () => true }) {
     for (const platform of list.filter(({ manifest }) => only(manifest))) {
       const addon = addons.get(platform.manifest.main);
       if (addon === undefined) result.missing.push(platform.manifest.name);
-      else result.platforms.push(await packPlatform(platform, addon, out));
+      if (addon !== undefined || placeholders) result.platforms.push(await packPlatform(platform, addon, out));
     }
     return result;
   } finally {
@@ -128,7 +128,7 @@ async function distHere(out) {
   return { ...result, tarballs: [result.main, ...result.platforms].map(({ tarball }) => tarball) };
 }
 
-module.exports = { DEVELOPMENT, dist, distHere };
+module.exports = { dist, distHere, fits };
 
 async function main() {
   const { values } = parseArgs({ options: { out: { type: 'string', default: 'dist' }, from: { type: 'string' }, all: { type: 'boolean', default: false } } });

@@ -157,6 +157,8 @@ const STEPS = [
   },
   { name: 'doc', what: 'cargo doc, warnings are errors', needs: ['rust'], run: cargo(DOC, docOptions) },
   { name: 'deny', what: 'cargo deny check bans licenses sources', needs: ['rust'], run: deny },
+  { name: 'audit', what: 'npm audit of what is installed with the package', needs: ['modules'], run: skippable('audit') },
+  { name: 'sbom', what: 'the list of parts: whole, and every part with licence and hash', needs: ['rust'], run: check([process.execPath, [path.join(ROOT, 'scripts', 'sbom.js')], { label: 'sbom' }]) },
   { name: 'rust-core', what: 'cargo test --no-default-features', needs: ['rust'], run: cargoTest([CORE]) },
   { name: 'rust', what: 'cargo test', needs: ['rust'], run: cargoTest([]) },
   {
@@ -168,7 +170,7 @@ const STEPS = [
     run: matrix,
   },
   { name: 'examples', what: 'leak tests under Jest, Vitest and node:test, in projects of their own', needs: ['native'], run: examples },
-  { name: 'pack', what: 'the packed tarball in a scratch app, on every supported Node', needs: ['native'], run: packed },
+  { name: 'pack', what: 'both tarballs in a scratch app with no compiler, on every supported Node, and its types under the oldest and the newest TypeScript', needs: ['native'], run: packed },
 ];
 
 /** Waits until what `step` needs is there, so that a step beside it does not start to build the same. */
