@@ -153,6 +153,12 @@ test('no binary for the system: which there are', { skip }, () => {
   for (const platform of Object.keys(PLATFORMS)) assert.ok(message.includes(platform), platform);
 });
 
+test('where the cause cannot be found out, what the system said is told all the same', { skip }, () => {
+  const message = told({}, { before: 'process.report.getReport = () => { throw new Error("no report"); };' });
+  assert.match(message, /Why could not be found out: no report/);
+  assert.match(message, /What the system said: .*heapwarden-linux-x64-gnu/);
+});
+
 test('an older Node is told so, by JavaScript that it can read', () => {
   const first = 'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "14.21.3" } });';
   assert.match(told({}, { before: first }), /heapwarden needs Node 18 or later/);

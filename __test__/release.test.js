@@ -9,7 +9,7 @@ const { test } = require('node:test');
 const { parse } = require('yaml');
 const { PLATFORMS } = require('../lib/addon-file');
 const { read } = require('../scripts/audit');
-const { isNewer } = require('../scripts/glibc');
+const { isNewer } = require('../lib/glibc');
 const { INSTALL_SCRIPTS } = require('../scripts/pack');
 const { faults } = require('../scripts/sbom');
 

@@ -6,9 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const v8 = require('node:v8');
 const { PLATFORMS, addonFiles, identify, platformsHere } = require('./addon-file');
-
-/** The oldest glibc that the published binaries run with; Node's own ask for it, too. */
-const OLDEST_GLIBC = '2.28';
+const { OLDEST_GLIBC, newestGlibc } = require('./glibc');
 
 /** This system: `{ name, libc, glibc, wanted }`; `wanted` is the platform whose package it takes, or undefined. */
 function system() {
@@ -134,9 +132,10 @@ function diagnose(messages, here, loadedAs) {
     ]];
   }
   if (/the binary has no /.test(text)) return ['The binary is of another version than the rest.', [again]];
-  const needed = /GLIBC_([\d.]+)' not found/.exec(text)?.[1];
-  if (needed) {
-    return [`The binary needs glibc ${needed}, and this system has ${here.glibc}.`, [
+  // The loader tells of the first that is missing.
+  const [, missing, file] = /GLIBC_([\d.]+)' not found \(required by (.+?\.node)\)/.exec(text) ?? [];
+  if (missing) {
+    return [`The binary needs glibc ${newestGlibc(file) ?? missing}, and this system has ${here.glibc}.`, [
       `The published ones run with glibc ${OLDEST_GLIBC} and later; one that was built here runs where glibc is at least as new as where it was built.`,
       'Use a newer base image, or build the binary on this system: npm run build.',
     ]];
@@ -158,9 +157,16 @@ function diagnose(messages, here, loadedAs) {
 
 /** The message of the error: what is the matter, what helps, and what the system said. */
 function explain(error, loadedAs) {
-  const here = system();
   const messages = attempts(error);
-  const [what, cures] = diagnose(messages, here, loadedAs);
+  let here = { name: `${process.platform}-${process.arch}` };
+  let [what, cures] = ['', []];
+  try {
+    here = system();
+    [what, cures] = diagnose(messages, here, loadedAs);
+  } catch (problem) {
+    // What the system said is worth more than a second error.
+    what = `Why could not be found out: ${problem.message}`;
+  }
   return [
     `The native part of heapwarden could not be loaded for ${describeSystem(here)}, Node ${process.version}. ${what}`,
     ...cures.map((cure) => `  - ${cure}`),
@@ -168,4 +174,4 @@ function explain(error, loadedAs) {
   ].join('\n');
 }
 
-module.exports = { OLDEST_GLIBC, explain };
+module.exports = { explain };
