@@ -159,7 +159,8 @@ function diagnose(messages, here, loadedAs) {
 function explain(error, loadedAs) {
   const messages = attempts(error);
   let here = { name: `${process.platform}-${process.arch}` };
-  let [what, cures] = ['', []];
+  let what;
+  let cures = [];
   try {
     here = system();
     [what, cures] = diagnose(messages, here, loadedAs);
