@@ -127,7 +127,8 @@ test('a binary for another processor or system', { skip }, () => {
 });
 
 test('a glibc that is older than the binary asks for', { skip }, () => {
-  const [version] = /GLIBC_2\.\d\d(?=\0)/.exec(addon.toString('latin1').replace(/GLIBC_2\.[01]\d/g, ''));
+  // That of memcpy, which no binary does without; of what a version is only wished for, the loader says nothing.
+  const version = 'GLIBC_2.14';
   const message = told({ 'linux-x64-gnu': replaced(`${version}\0`, version.replace('_2', '_9')) });
   assert.match(message, /needs glibc 9\.\d+, and this system has 2\.\d+/);
   assert.match(message, /glibc 2\.28 and later/);
