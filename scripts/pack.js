@@ -8,7 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { checkTypes } = require('./consumer-types');
 const { distHere } = require('./dist');
-const { StepError, run, say } = require('./steps');
+const { ROOT, StepError, run, say } = require('./steps');
 const { nodes } = require('./nodes');
 
 const manifest = require('../package.json');
@@ -124,6 +124,8 @@ async function packed() {
       checkSize(main, MAX_BYTES.main);
       for (const platform of platforms) checkSize(platform, MAX_BYTES.platform);
     });
+    const publint = path.join(ROOT, 'node_modules', 'publint', 'src', 'cli.js');
+    await check('publint of the main tarball', () => run('publint', process.execPath, [publint, 'run', '--strict', main.tarball], { quiet: true }));
     if (!whole) return results;
     const env = { PATH: await barePath(folder) };
     const installed = await check('npm install --ignore-scripts, with no compiler on the PATH', async () => {
