@@ -176,6 +176,21 @@ test('addons that Node forbids', { skip }, () => {
   assert.equal(told({ 'linux-x64-gnu': addon }, { flags: [...flags, '--allow-addons'] }), undefined);
 });
 
+const noSnapshot = MAJOR < 20 && 'in a snapshot Node 18 has no createRequire';
+
+test('in a startup snapshot, where V8 would end the process', { skip: skip || noSnapshot }, () => {
+  const blob = path.join(app, 'snapshot.blob');
+  const program = path.join(app, 'snapshot.js');
+  const required = JSON.stringify(path.join(app, 'node_modules', 'heapwarden'));
+  fs.writeFileSync(program, `try { require(${required}); } catch (error) { console.log(error.code, error.message); }`);
+  told({ 'linux-x64-gnu': addon });
+  // A program that is built in has no require of its own but that of built-in modules: of these one makes another.
+  fs.writeFileSync(program, `const require2 = require('node:module').createRequire(__filename);\n${fs.readFileSync(program, 'utf8').replace('require(', 'require2(')}`);
+  const { stdout, stderr, signal } = spawnSync(process.execPath, ['--snapshot-blob', blob, '--build-snapshot', program], { cwd: app, encoding: 'utf8' });
+  assert.equal(signal, null, stderr);
+  assert.match(stdout, /HEAPWARDEN_ERR_LOAD .*cannot be in a startup snapshot/, stderr);
+});
+
 test('a file system that forbids programs', { skip }, (t) => {
   // In a mount namespace of its own; not every machine lets one be made.
   const folder = path.join(app, 'noexec');

@@ -4,7 +4,6 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const v8 = require('node:v8');
 const { PLATFORMS, addonFiles, identify, platformsHere } = require('./addon-file');
 const { OLDEST_GLIBC, newestGlibc } = require('./glibc');
 
@@ -79,12 +78,6 @@ function wrongFile(file, again) {
 
 /** What Node itself refuses, as `[what, cures]`; undefined where that is not why. */
 function refused(text) {
-  // eslint-disable-next-line n/no-unsupported-features/node-builtins
-  if (v8.startupSnapshot?.isBuildingSnapshot?.()) {
-    return ['A startup snapshot is being built, in which nothing of it would be.', [
-      'Load it in the function given to v8.startupSnapshot.setDeserializeMainFunction(), or start the snapshot with --require heapwarden/register.',
-    ]];
-  }
   if (/loading addons is disabled/.test(text)) {
     // eslint-disable-next-line n/no-unsupported-features/node-builtins
     if (process.permission) return ['Node was started with the permission model without --allow-addons.', ['Add it: --permission --allow-addons.']];
