@@ -5,6 +5,7 @@
 
 const native = require('./load');
 const { translated } = require('./errors');
+const { jsonForNative } = require('./plain');
 
 /** How long after the first look the second is taken, in sampling intervals: this at least, this at most, and never longer than that. */
 const LEAST_INTERVALS = 2;
@@ -26,7 +27,7 @@ function doubt(verdict, culprits, sinceBaselineMs) {
     sinceBaselineMs,
     confirmed: verdict.evidence?.confirmedBy?.constructorName ?? null,
   };
-  return translated(() => native.ambiguityOf(JSON.stringify(culprits), JSON.stringify(floor))) ?? undefined;
+  return translated(() => native.ambiguityOf(jsonForNative(culprits), JSON.stringify(floor))) ?? undefined;
 }
 
 /** How long to wait for the second look. */

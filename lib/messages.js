@@ -2,10 +2,16 @@
 
 // One line for a person, and the fields for a log, of what a monitor tells.
 
+const { plain } = require('./plain');
+
 const mb = (bytes) => (bytes / (1024 * 1024)).toFixed(1);
 
-/** The line. */
+/** The line. Names are the program's, or its users': none may end the line, or act on a terminal that shows it. */
 function alertMessage(event, payload) {
+  return plain(String(sentence(event, payload)));
+}
+
+function sentence(event, payload) {
   switch (event) {
     case 'leak': return leakLine(payload);
     case 'threshold':

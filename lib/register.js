@@ -75,7 +75,8 @@ function asText(native, alertMessage) {
   return (event, payload, { file, problem }) => {
     if (!reports.has(event)) return `heapwarden: ${alertMessage(event, payload)}${problem ? `\nheapwarden: the postmortem could not be written: ${problem}` : ''}`;
     const where = problem ? `the report could not be written: ${problem}` : `report written to ${file}`;
-    return `${native.renderLeakReport(JSON.stringify(payload))}heapwarden: ${where}`;
+    const { jsonForNative } = require('./plain');
+    return `${native.renderLeakReport(jsonForNative(payload))}heapwarden: ${where}`;
   };
 }
 

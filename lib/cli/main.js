@@ -7,6 +7,7 @@
 // eslint-disable-next-line n/no-unsupported-features/node-builtins
 const { parseArgs } = require('node:util');
 const { version } = require('../../package.json');
+const { plainLines } = require('../plain');
 const { paint } = require('./text');
 
 /** Exit codes, which scripts rely on. */
@@ -59,7 +60,7 @@ async function main(args) {
     if (values.help) return await print(command.usage);
     return await command.run(values, positionals, { UsageError, print });
   } catch (error) {
-    process.stderr.write(`${paint(process.stderr).bad('heapwarden:')} ${error.message}\n`);
+    process.stderr.write(`${paint(process.stderr).bad('heapwarden:')} ${plainLines(error.message)}\n`);
     if (!(error instanceof UsageError)) return error.exitCode ?? BAD_INPUT;
     process.stderr.write(`Try: heapwarden ${Object.hasOwn(COMMANDS, name ?? '') ? `${name} ` : ''}--help\n`);
     return USAGE;

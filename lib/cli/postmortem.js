@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const native = require('../load');
 const { examine, isBad, mainOf, namesIn, recordingsAmong } = require('../deaths');
-const { plain } = require('./text');
+const { jsonForNative, plain } = require('../plain');
 
 const summary = 'tells of what a recorded process died';
 
@@ -78,7 +78,7 @@ function brief({ file, pid, threadId, title, startedAt, lastSeenAt, endedAt, cau
 }
 
 function text({ finding, others, unreadable }, ascii) {
-  const parts = [finding ? native.renderPostmortem(JSON.stringify(finding), ascii) : 'No recorded life ended badly.\n'];
+  const parts = [finding ? native.renderPostmortem(jsonForNative(finding), ascii) : 'No recorded life ended badly.\n'];
   if (others.length > 0) parts.push('Other lives, newest first:\n', ...others.map(row));
   for (const { file, message } of unreadable) parts.push(plain(`cannot be read: ${path.basename(file)}: ${message}`, 100), '\n');
   return parts.join('');

@@ -3,16 +3,10 @@
 // Text for a terminal, of names that come from a heap or a file.
 
 const { createColors } = require('picocolors');
+const { plain } = require('../plain');
 
 const MB = 1024 * 1024;
 const UNITS = [[1024 * MB, 'GB'], [MB, 'MB'], [1024, 'kB']];
-
-/** A line that no name can widen, or use to move the cursor. */
-function plain(line, most = Infinity) {
-  // eslint-disable-next-line no-control-regex
-  const harmless = line.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f]/g, ' ').trimEnd();
-  return harmless.length > most ? `${harmless.slice(0, most - 3)}...` : harmless;
-}
 
 /** What text stands out by, if `stream` is a terminal that has colours and nobody has refused them (NO_COLOR). Of lines that are finished: `plain` takes colours away. */
 function paint(stream = process.stdout) {

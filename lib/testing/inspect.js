@@ -18,6 +18,7 @@ const native = require('../load');
 const { bridge } = require('../bridge');
 const { withDeclarations } = require('../declarations');
 const { invalidArg, translated } = require('../errors');
+const { jsonForNative } = require('../plain');
 const { withKnownLeaks } = require('../known-leaks');
 const { leakCheckOptions } = require('../options');
 const { Packages } = require('../packages');
@@ -236,7 +237,7 @@ class Check {
       reason,
       callsMs: this.#callsMs,
       durationMs: performance.now() - started,
-      message: translated(() => native.renderLeakCheck(JSON.stringify(told))),
+      message: translated(() => native.renderLeakCheck(jsonForNative(told))),
     };
   }
 }
