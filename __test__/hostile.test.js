@@ -3,8 +3,11 @@
 const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
+const { Readable } = require('node:stream');
+const { pipeline } = require('node:stream/promises');
 const { test } = require('node:test');
 const v8 = require('node:v8');
+const zlib = require('node:zlib');
 const { summarizeSnapshot } = require('..');
 const { folder, evaluate, ROOT } = require('./support');
 
@@ -97,4 +100,46 @@ test('a header that lies costs no memory', { skip: process.platform !== 'linux' 
       .finally(() => fs.rmSync(dir, { recursive: true }));
   `);
   assert.deepEqual([code, stdout, stderr], [0, 'HEAPWARDEN_ERR_SNAPSHOT_COUNT small\n', '']);
+});
+
+/** Pieces of text, each so many times, compressed. */
+function bomb(file, ...parts) {
+  const zipped = zlib.createGzip({ level: 1 });
+  const done = pipeline(Readable.from((function* pieces() {
+    for (const [text, count] of parts) {
+      const block = Buffer.from(text.repeat(Math.min(count, 2 ** 16)));
+      for (let left = count; left > 0; left -= 2 ** 16) yield left >= 2 ** 16 ? block : Buffer.from(text.repeat(left));
+    }
+  })()), zipped, fs.createWriteStream(file));
+  return done;
+}
+
+test('a small file that unpacks to much is refused while it is read, and costs no memory', { skip: process.platform !== 'linux' && 'reads /proc' }, async (t) => {
+  const dir = folder(t);
+  const many = 100 * 2 ** 20;
+  const [head] = snapshot().split('"strings":');
+  const cases = [
+    [[['{"snapshot":{"meta":{"x":', 1], ['[', many]], 'HEAPWARDEN_ERR_SNAPSHOT_LIMIT'],
+    [[[`${head}"unknown":`, 1], ['[', many]], 'HEAPWARDEN_ERR_SNAPSHOT_LIMIT'],
+    [[[`${head}"unknown":`, 1], ['{"a":', many / 5]], 'HEAPWARDEN_ERR_SNAPSHOT_LIMIT'],
+    [[['{"', 1], ['k', many]], 'HEAPWARDEN_ERR_SNAPSHOT_TRUNCATED'],
+    [[[`${head}"strings":["","`, 1], ['a', many]], 'HEAPWARDEN_ERR_SNAPSHOT_LIMIT'],
+    [[['{"snapshot":{', 1], [' ', many]], 'HEAPWARDEN_ERR_SNAPSHOT_'],
+  ];
+  for (const [i, [parts, code]] of cases.entries()) {
+    const file = path.join(dir, `${i}.gz`);
+    await bomb(file, ...parts);
+    assert.ok(fs.statSync(file).size < many / 100);
+    const ran = await evaluate(`
+      const { readFileSync } = require('node:fs');
+      const { summarizeSnapshot } = require(${JSON.stringify(ROOT)});
+      const peak = () => Number(/VmHWM:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024;
+      const before = peak();
+      summarizeSnapshot(${JSON.stringify(file)}).then(() => 'none', ({ code }) => code).then((code) => console.log(code, Math.round(peak() - before)));
+    `);
+    assert.deepEqual([ran.code, ran.stderr], [0, '']);
+    const [found, megabytes] = ran.stdout.trim().split(' ');
+    assert.ok(found.startsWith(code), `${i}: ${found}`);
+    assert.ok(Number(megabytes) < 64, `${i}: ${megabytes} MB`);
+  }
 });

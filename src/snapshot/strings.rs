@@ -8,6 +8,9 @@ use crate::graph::{SparseStrings, StringTable, reserve};
 /// A string's end is kept in 32 bits; strings are a twentieth of a file, so this is a file of 80 GB.
 const MAX_TEXT: u64 = u32::MAX as u64;
 
+/// The longest string, about: V8 cuts each off after a kilobyte, and one without end is no name.
+pub(crate) const MAX_STRING: usize = 16 << 20;
+
 const REPLACEMENT: &[u8] = "\u{FFFD}".as_bytes();
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +78,7 @@ impl StringsBuilder {
         let mut at = 0;
         while at < chunk.len() {
             if self.state == State::Text {
-                at += self.text_run(&chunk[at..])?;
+                at += self.text_run(&chunk[at..], base + at as u64)?;
                 continue;
             }
             let byte = chunk[at];
@@ -116,7 +119,11 @@ impl StringsBuilder {
     }
 
     /// Copies up to the next quote or backslash; returns how many bytes were used.
-    fn text_run(&mut self, chunk: &[u8]) -> Result<usize> {
+    fn text_run(&mut self, chunk: &[u8], offset: u64) -> Result<usize> {
+        if self.text.len() - self.start > MAX_STRING {
+            let kind = ErrorKind::SnapshotLimit { what: "a string", limit: MAX_STRING as u64 };
+            return Err(Error::at(kind, offset));
+        }
         let (run, stop) = match memchr::memchr2(b'"', b'\\', chunk) {
             Some(end) => (&chunk[..end], Some(chunk[end])),
             None => (chunk, None),

@@ -396,6 +396,24 @@ fn numbers_that_are_no_unsigned_integers() {
 }
 
 #[test]
+fn a_string_without_end_is_refused_while_it_is_read() {
+    use super::strings::MAX_STRING;
+
+    let whole = changed(|_| {});
+    let (before, _) = whole.split_once("\"strings\":[").expect("strings");
+    for piece in ["a", "\\u0041", "\u{e9}"] {
+        let mut parser = SnapshotParser::new();
+        parser.feed(format!("{before}\"strings\":[\"").as_bytes()).unwrap();
+        let chunk = piece.repeat(64 * 1024 / piece.len());
+        let error = (0..4000).find_map(|_| parser.feed(chunk.as_bytes()).err()).expect("bounded");
+        let expected = ErrorKind::SnapshotLimit { what: "a string", limit: MAX_STRING as u64 };
+        assert_eq!(error.kind(), &expected, "{piece}");
+        assert!(error.offset().is_some());
+        assert!(parser.text_capacity() <= 4 * MAX_STRING);
+    }
+}
+
+#[test]
 fn a_header_without_end_or_with_too_much_is_refused() {
     let mut parser = SnapshotParser::new();
     parser.feed(b"{\"snapshot\":{\"meta\":\"").unwrap();

@@ -8,6 +8,9 @@ use napi::bindgen_prelude::{Env, Object};
 use super::to_napi;
 use crate::error::{Error, ErrorKind, Result};
 
+/// What V8 can have as one string, on 64 bits: 2^29 - 24.
+const LONGEST: usize = (1 << 29) - 24;
+
 /// Settles a promise of JSON text; from any thread, also after its environment is gone (then it does nothing).
 pub struct Settler(JsDeferred<String, Resolver>);
 
@@ -23,6 +26,10 @@ impl Settler {
     /// Settles the promise.
     pub fn settle(self, result: Result<String>) {
         match result {
+            Ok(json) if json.len() > LONGEST => {
+                let kind = ErrorKind::SnapshotLimit { what: "the answer", limit: LONGEST as u64 };
+                self.0.reject(to_napi(&kind.into()));
+            }
             Ok(json) => self.0.resolve(Box::new(move |_| Ok(json))),
             Err(error) => self.0.reject(to_napi(&error)),
         }
