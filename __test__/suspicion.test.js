@@ -108,7 +108,10 @@ test('a worker may be terminated while it looks', async () => {
 
 /** What the fixture tells, by event. */
 async function told(what, mode) {
-  const { code, stdout, stderr } = await run([path.join(__dirname, 'fixtures', 'suspected.js'), what, mode]);
+  const { code, stdout, stderr } = await run([path.join(__dirname, 'fixtures', 'suspected.js'), what, mode], {
+    // A machine at its limit gives a clone no time, and the program would grow meanwhile until the counters have proven it.
+    env: { HEAPWARDEN_CLONE: 'off' },
+  });
   assert.equal(code, 0, stderr);
   const all = stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
   const of = (name) => all.filter(({ event }) => event === name).map(({ payload }) => payload);
@@ -116,7 +119,7 @@ async function told(what, mode) {
   return { suspect: of('suspect'), look: of('look'), leak: of('leak') };
 }
 
-describe('in a program', { concurrency: true }, () => {
+describe('in a program', { concurrency: 2 }, () => {
   test('what grows in one place is a leak before the counters prove it, and is named', async () => {
     const { suspect: [suspicion], look, leak: [report] } = await told('leak', 'summary');
     assert.deepEqual([suspicion.status, suspicion.kind, suspicion.evidence.confirmedBy], ['suspect', 'heap', undefined]);
@@ -127,10 +130,10 @@ describe('in a program', { concurrency: true }, () => {
     assert.deepEqual([constructorName, holder, captures], ['Session', '[[Entries]] of Map, sessionsById', 3]);
     assert.ok(growthBytesPerSecond > 0);
     assert.equal(report.culprits[0].constructorName, 'Session');
-    assert.deepEqual([report.evidence.mode, report.evidence.reason], [MODE, null]);
+    assert.equal(report.evidence.mode, 'inline');
   });
 
-  test('what is full soon after it was suspected is no leak', async () => {
+  test('what is full soon after the first look is no leak', async () => {
     const { suspect, look, leak } = await told('full', 'summary');
     assert.deepEqual([suspect.length, leak], [1, []]);
     assert.ok(look.length >= 1 && look.every((answer) => answer === 'not-yet'), JSON.stringify(look));
