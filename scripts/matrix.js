@@ -15,7 +15,7 @@ const { nodes } = require('./nodes');
  */
 const SAME_EVERYWHERE = [
   'bench', 'channels', 'cli', 'cli-report', 'cli-run', 'container', 'declarations', 'devtools', 'docs', 'endpoints', 'fingerprint', 'gate', 'generate', 'hostile',
-  'input', 'known-leaks', 'otel', 'path-match', 'positions', 'postmortem', 'products', 'redaction', 'report', 'report-page', 'report-redaction',
+  'input', 'known-leaks', 'node-options', 'otel', 'path-match', 'positions', 'postmortem', 'products', 'redaction', 'report', 'report-page', 'report-redaction',
   'schema', 'series', 'storage',
 ];
 /** What is skipped or the same where V8 is not read through the bridge. */

@@ -38,13 +38,19 @@ function last(stdout) {
 }
 
 /** `{ misses, said }` of a mode on the Node at `node`, which is of that `major`; `{ skipped }` where it does not have the mode. */
-async function judge(node, major, { lacks, args = [], env = {}, register = '--require', entry = PROBE, expect, said: mustSay }) {
+async function judge(node, major, { lacks, args = [], env = {}, register = '--require', entry = PROBE, build, expect, said: mustSay }) {
   const skipped = lacks?.(major);
   if (skipped) return { skipped };
   const directory = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'heapwarden-mode-')));
   try {
     const isByEnv = register === 'NODE_OPTIONS';
-    const flags = typeof args === 'function' ? args(major, { directory }) : args;
+    const flags = typeof args === 'function' ? args(major, { directory }) : [...args];
+    if (build) {
+      const blob = path.join(directory, 'startup.blob');
+      const built = await run(node, ['--snapshot-blob', blob, '--build-snapshot', build], { cwd: ROOT, env });
+      if (built.code !== 0) return { misses: [`no snapshot was built: ${built.stderr.trim()}`] };
+      flags.push('--snapshot-blob', blob);
+    }
     const all = [...flags, ...(isByEnv ? [] : [register, REGISTER]), entry];
     const added = isByEnv ? { NODE_OPTIONS: `--require ${JSON.stringify(REGISTER)}` } : {};
     const { code, signal, stdout, stderr } = await run(node, all, { cwd: ROOT, env: { HEAPWARDEN_DIR: directory, ...env, ...added } });

@@ -22,7 +22,7 @@ const READ = '--allow-fs-read=*';
 
 /**
  * `{ name, args, lacks, expect, said, env, entry }`. `args` may depend on the major version and on `{ directory }`, where files may be written;
- * `lacks(major)` says why a Node does not have the mode; `said` is what stderr must match (nothing of ours is expected there otherwise).
+ * `build` is what a startup snapshot is built of, which is started then; `lacks(major)` says why a Node does not have the mode; `said` is what stderr must match (nothing of ours is expected there otherwise).
  * What `isMild` is not expected to matter, even together: the tests have all of those in one process.
  */
 const MODES = [
@@ -47,6 +47,7 @@ const MODES = [
   { name: '--cpu-prof', args: (major, { directory }) => ['--cpu-prof', `--cpu-prof-dir=${directory}`] },
   { name: '--heap-prof', args: (major, { directory }) => ['--heap-prof', `--heap-prof-dir=${directory}`], expect: { sites: 'HEAPWARDEN_ERR_BUSY' } },
   { name: '--inspect', args: ['--inspect=127.0.0.1:0'] },
+  { name: 'startup snapshot', build: path.join(__dirname, 'startup.js') },
   { name: '--no-addons', args: ['--no-addons'], expect: NOTHING, said: /HEAPWARDEN_ERR_LOAD.*Node was started with --no-addons/ },
   {
     name: '--permission, add-ons and files', lacks: since(20), expect: { sites: /./ },
