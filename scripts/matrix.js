@@ -19,7 +19,7 @@ const SAME_EVERYWHERE = [
   'schema', 'series', 'storage',
 ];
 /** What is skipped or the same where V8 is not read through the bridge. */
-const SAME_WITHOUT_BRIDGE = ['deaths', 'diagnosis', 'modes'];
+const SAME_WITHOUT_BRIDGE = ['cluster', 'deaths', 'diagnosis', 'modes'];
 
 /** Explicit names, since Node 18 and 20 take no globs. */
 function testFiles() {
