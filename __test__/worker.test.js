@@ -6,6 +6,7 @@ const { test } = require('node:test');
 const v8 = require('node:v8');
 const { Worker } = require('node:worker_threads');
 const { MemoryMonitor } = require('..');
+const { faults, many } = require('./modes/workers');
 const { gc, until, ownThreads } = require('./support');
 
 const FIXTURE = path.join(__dirname, 'fixtures', 'worker.js');
@@ -46,3 +47,12 @@ test('a worker with a started monitor ends by itself', async () => {
   `, { eval: true });
   assert.equal(await next(worker, 'exit'), 0);
 });
+
+// Again and again: node __test__/modes/workers.js --runs 20
+for (const [beside, workers] of [['register', 8], ['monitors', 24]]) {
+  test(`workers come and go, are terminated at random and die of their heaps, with ${beside}: the process goes on, with nothing of them left`, {
+    skip: process.platform !== 'linux' && 'threads and files are counted in /proc',
+  }, async () => {
+    assert.deepEqual(faults(await many(process.execPath, { workers, beside })), []);
+  });
+}
