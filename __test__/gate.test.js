@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { cargoCounts, cargoFailures, nodeCounts, nodeFailures, settle } = require('../scripts/counts');
-const { SAME_EVERYWHERE, SAME_WITHOUT_BRIDGE, filesFor, testFiles } = require('../scripts/matrix');
+const { ONCE, SAME_EVERYWHERE, SAME_WITHOUT_BRIDGE, filesFor, testFiles } = require('../scripts/matrix');
 const { packageName, wanted } = require('../scripts/nodes');
 const { StepError, run } = require('../scripts/steps');
 
@@ -66,8 +66,10 @@ test('every test runs on some Node with the bridge, and what reads V8 on each an
   const files = testFiles();
   const name = (file) => file.slice('__test__/'.length, -'.test.js'.length);
   const runs = (run) => filesFor(files, run).map(name);
-  assert.deepEqual(runs({ isAtEnd: true }), files.map(name));
-  for (const same of [...SAME_EVERYWHERE, ...SAME_WITHOUT_BRIDGE]) assert.ok(files.map(name).includes(same), `no such test: ${same}`);
+  assert.deepEqual(runs({ isAtEnd: true, isNewest: true }), files.map(name));
+  for (const same of [...ONCE, ...SAME_EVERYWHERE, ...SAME_WITHOUT_BRIDGE]) assert.ok(files.map(name).includes(same), `no such test: ${same}`);
+  const oldest = runs({ isAtEnd: true, isNewest: false });
+  assert.deepEqual([oldest.includes('cli'), oldest.includes('docs')], [true, false]);
   const middle = runs({ isAtEnd: false });
   const off = runs({ isAtEnd: true, bridge: 'off' });
   for (const reads of ['bridge', 'clone', 'heap-limit', 'host', 'listeners', 'monitor', 'snapshot', 'suspicion', 'worker']) {

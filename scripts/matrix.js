@@ -14,10 +14,12 @@ const { nodes } = require('./nodes');
  * oldest and the newest, which is where a function of JavaScript is missing or gone. Whatever is not named here runs everywhere.
  */
 const SAME_EVERYWHERE = [
-  'bench', 'channels', 'cli', 'cli-report', 'cli-run', 'container', 'declarations', 'devtools', 'docs', 'endpoints', 'fingerprint', 'gate', 'generate', 'hostile',
-  'input', 'known-leaks', 'node-options', 'otel', 'path-match', 'positions', 'postmortem', 'products', 'redaction', 'report', 'report-page', 'report-redaction',
-  'schema', 'series', 'storage',
+  'channels', 'cli', 'cli-report', 'cli-run', 'container', 'declarations', 'devtools', 'endpoints', 'fingerprint', 'hostile',
+  'input', 'known-leaks', 'node-options', 'otel', 'path-match', 'positions', 'postmortem', 'products', 'report', 'report-page', 'report-redaction',
+  'schema', 'series',
 ];
+/** Of those, what no Node can do otherwise: our own tools and documents, and what native code makes of bytes, at length. They run on the newest. */
+const ONCE = ['bench', 'docs', 'gate', 'generate', 'redaction', 'storage'];
 /** What is skipped or the same where V8 is not read through the bridge. */
 const SAME_WITHOUT_BRIDGE = ['cluster', 'deaths', 'diagnosis', 'modes'];
 
@@ -27,10 +29,11 @@ function testFiles() {
   return names.sort().map((name) => path.join('__test__', name));
 }
 
-/** Those of `files` that one run of the matrix has: on a Node that is or is not the oldest or the newest, with the bridge or without. */
-function filesFor(files, { isAtEnd, bridge }) {
+/** Those of `files` that one run of the matrix has: on the oldest or newest Node (`isAtEnd`), on the newest, or on another; with the bridge or without. */
+function filesFor(files, { isAtEnd, isNewest, bridge }) {
   const name = (file) => path.basename(file, '.test.js');
   return files.filter((file) => {
+    if (ONCE.includes(name(file))) return isNewest && bridge !== 'off';
     if (SAME_EVERYWHERE.includes(name(file))) return isAtEnd && bridge !== 'off';
     return bridge !== 'off' || !SAME_WITHOUT_BRIDGE.includes(name(file));
   });
@@ -87,14 +90,15 @@ async function matrix() {
   const all = await nodes();
   for (const [at, node] of all.entries()) {
     // Without the bridge it is Node's own modules that matter: the oldest and the newest say what there is to say.
-    const isAtEnd = at === 0 || at === all.length - 1;
+    const isNewest = at === all.length - 1;
+    const isAtEnd = at === 0 || isNewest;
     for (const bridge of isAtEnd ? [undefined, 'off'] : [undefined]) {
       const label = `node ${node.major} bridge ${bridge ?? 'on'}`;
-      jobs.push(() => runOne({ label, binary: node.path, bridge, files: filesFor(files, { isAtEnd, bridge }) }));
+      jobs.push(() => runOne({ label, binary: node.path, bridge, files: filesFor(files, { isAtEnd, isNewest, bridge }) }));
     }
   }
   // Never more than two: the tests measure pauses, and a crowded machine is one long pause.
   return pool(jobs, Math.min(2, os.cpus().length));
 }
 
-module.exports = { SAME_EVERYWHERE, SAME_WITHOUT_BRIDGE, filesFor, matrix, pool, testFiles };
+module.exports = { ONCE, SAME_EVERYWHERE, SAME_WITHOUT_BRIDGE, filesFor, matrix, pool, testFiles };
