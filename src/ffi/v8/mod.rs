@@ -22,7 +22,7 @@ pub use heap::{STATISTICS, from_statistics, heap_statistics};
 pub use interrupt::Interrupter;
 pub use limit::never_at_the_limit;
 pub use line_ends::make_line_ends_known;
-pub use near_limit::{AtLimit, NearLimit, Next, Reply};
+pub use near_limit::{AtLimit, NearLimit, Next, Reply, make_iterable};
 pub use sampling::{start_sampling, stop_sampling};
 pub use snapshot::{ChunkSink, number_objects, take_snapshot};
 pub use symbols::{Bridge, Isolate, SamplingFunctions, SnapshotFunctions, WalkFunctions, bridge};

@@ -11,7 +11,7 @@ use std::ptr::null;
 use std::rc::Rc;
 
 use super::heap::{from_statistics, heap_statistics};
-use super::symbols::{Isolate, NearLimitFunctions, OomDetails, OomFunctions, bridge};
+use super::symbols::{Bridge, Isolate, NearLimitFunctions, OomDetails, OomFunctions, bridge};
 use crate::units::Bytes;
 
 /// By how much the limit rises where the answer is a panic, so that V8 asks whoever was there before.
@@ -61,6 +61,17 @@ struct State {
     isolate: Isolate,
     /// Whether V8 has our callback.
     is_added: Cell<bool>,
+}
+
+/// Collects all garbage of a heap that is at its limit, so that it can be walked over.
+///
+/// V8 asks its callback at the end of a minor collection, too, before it has tidied up: in the space of young objects there are then remains
+/// that are no objects, and whoever walks over them crashes the process. A full collection empties that space. (A snapshot begins with one.)
+pub fn make_iterable(bridge: &Bridge, isolate: Isolate) {
+    if let Some(functions) = bridge.near_limit {
+        // SAFETY: the isolate is alive and this is its thread (an `Isolate` is not `Send`); V8 lets its callback collect.
+        unsafe { (functions.collect)(isolate.0.as_ptr()) };
+    }
 }
 
 impl State {

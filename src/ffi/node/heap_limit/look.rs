@@ -165,6 +165,7 @@ impl Look {
         if watcher.options.line_ends
             && let Some(line_ends) = watcher.bridge.line_ends.as_ref()
         {
+            v8::make_iterable(watcher.bridge, watcher.isolate);
             v8::make_line_ends_known(line_ends, watcher.isolate);
         }
         let mut found = Found::default();
