@@ -159,7 +159,7 @@ const STEPS = [
   { name: 'deny', what: 'cargo deny check bans licenses sources', needs: ['rust'], run: deny },
   { name: 'audit', what: 'npm audit of what is installed with the package', needs: ['modules'], run: skippable('audit') },
   { name: 'sbom', what: 'the list of parts: whole, and every part with licence and hash', needs: ['rust'], run: check([process.execPath, [path.join(ROOT, 'scripts', 'sbom.js')], { label: 'sbom' }]) },
-  { name: 'rust-core', what: 'cargo test --no-default-features', needs: ['rust'], run: cargoTest([CORE]) },
+  { name: 'rust-core', what: 'cargo test --no-default-features, with the seeds of every fuzz target', needs: ['rust'], run: cargoTest([CORE, '--features', 'fuzzing']) },
   { name: 'rust', what: 'cargo test', needs: ['rust'], run: cargoTest([]) },
   {
     name: 'js',

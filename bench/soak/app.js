@@ -7,6 +7,7 @@ const { EventEmitter, once } = require('node:events');
 const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
+const { pipeline } = require('node:stream');
 const { Worker } = require('node:worker_threads');
 const zlib = require('node:zlib');
 const { quote } = require('../overhead/catalogue');
@@ -51,7 +52,10 @@ fastify.get('/events/:id', async (request) => {
 
 fastify.get('/files/:id', (request, reply) => {
   reply.header('content-encoding', 'gzip').type('text/plain');
-  return reply.send(fs.createReadStream(script).pipe(zlib.createGzip()));
+  const gzip = zlib.createGzip();
+  // Not `pipe`: a file whose reader goes away would stay open.
+  pipeline(fs.createReadStream(script), gzip, () => {});
+  return reply.send(gzip);
 });
 
 /** What is done once a cycle. */

@@ -45,11 +45,12 @@ function sloped(app, twin, key) {
   };
 }
 
-/** A count: the middle of the first third against the middle of the last one, less what the twin's rose by. */
+/** A count: the least of the first third against the least of the last one, less what the twin's rose by. What comes and goes is not in the least. */
 function counted(app, twin, key) {
   const rise = (rows) => {
     const third = Math.max(1, Math.floor(rows.length / 3));
-    return { from: median(rows.slice(0, third).map(({ value }) => value)), to: median(rows.slice(-third).map(({ value }) => value)) };
+    const least = (some) => Math.min(...some.map(({ value }) => value));
+    return { from: least(rows.slice(0, third)), to: least(rows.slice(-third)) };
   };
   const [own, other] = [rise(byCycle(app, key)), rise(byCycle(twin, key))];
   return { figure: key, ...own, twin: other, isFlat: own.to - own.from - Math.max(0, other.to - other.from) <= 0 };
@@ -79,7 +80,7 @@ async function detected(run) {
  * The verdict on a recorded run: `{ sizes, counts, detector, problems }`. The first `warmup` (a share) of it is left out. `run.readings` has the rows of `app`
  * and `twin`, taken in the same moments.
  */
-async function judge(run, { warmup = 0.25 } = {}) {
+async function judge(run, { warmup = 0.5 } = {}) {
   const { app: all } = run.readings;
   const from = all[0].t + (all.at(-1).t - all[0].t) * warmup;
   const steady = (rows) => rows.filter(({ t }) => t >= from);

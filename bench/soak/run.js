@@ -1,10 +1,11 @@
 'use strict';
 
 // A busy service with everything of Heapwarden's on, for an hour, beside a twin without it under the same load:
-//   node bench/soak/run.js [--minutes 60] [--cycle 60] [--rate 15] [--leak heap|buffers|fds|timers] [--without captures,workers] [--node PATH] [--json FILE]
+//   node bench/soak/run.js [--minutes 60] [--cycle 30] [--rate 15] [--leak heap|buffers|fds|timers] [--without captures,workers] [--node PATH] [--json FILE]
 //   node bench/soak/run.js --judge FILE
 //
-// Prints by how much more the service grows than its twin, and ends with 1 where anything grows (3: where it could not be told). See docs/endurance.md.
+// Prints by how much more the service grows than its twin, and ends with 1 where anything grows (2: called in a way
+// that is not understood, 3: it could not be told). See docs/endurance.md.
 
 const { fork, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
@@ -31,7 +32,7 @@ const HEAP_LIMIT_MB = 512;
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '60' },
-    cycle: { type: 'string', default: '60' },
+    cycle: { type: 'string', default: '30' },
     rate: { type: 'string', default: '15' },
     leak: { type: 'string' },
     without: { type: 'string', default: '' },
@@ -41,9 +42,15 @@ const { values } = parseArgs({
   },
 });
 
+/** Ends with what is wrong about the arguments. */
+function refuse(message) {
+  console.error(message);
+  process.exit(2);
+}
+
 function number(name, least) {
   const value = Number(values[name]);
-  if (!(value >= least)) throw new Error(`--${name}: expected a number from ${least} on, found "${values[name]}"`);
+  if (!(value >= least)) refuse(`--${name}: expected a number from ${least} on, found "${values[name]}"`);
   return value;
 }
 
@@ -51,8 +58,8 @@ const minutes = number('minutes', 0.5);
 const cycleMs = number('cycle', 5) * 1000;
 const rate = number('rate', 1);
 const without = new Set(values.without.split(',').filter(Boolean));
-for (const name of without) if (!FEATURES.includes(name)) throw new Error(`--without: expected some of ${FEATURES.join(', ')}, found "${name}"`);
-if (values.leak !== undefined && !(values.leak in leaks)) throw new Error(`--leak: expected one of ${Object.keys(leaks).join(', ')}, found "${values.leak}"`);
+for (const name of without) if (!FEATURES.includes(name)) refuse(`--without: expected some of ${FEATURES.join(', ')}, found "${name}"`);
+if (values.leak !== undefined && !(values.leak in leaks)) refuse(`--leak: expected one of ${Object.keys(leaks).join(', ')}, found "${values.leak}"`);
 const has = (feature) => !without.has(feature);
 
 const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, Math.max(0, ms)); });
