@@ -150,7 +150,13 @@ enum RawType {
 impl Header {
     /// The header in `text`, a whole JSON object that starts at `base` in the input.
     pub fn parse(text: &[u8], base: u64) -> Result<Self> {
-        let raw: RawHeader = serde_json::from_slice(text).map_err(|error| json_error(text, base, &error))?;
+        // What is passed over is not looked at by the JSON parser, and is passed on by whoever redacts.
+        let words = std::str::from_utf8(text).map_err(|error| {
+            let at = error.valid_up_to();
+            let (expected, found) = ("a header in UTF-8".to_owned(), format!("byte 0x{:02x}", text[at]));
+            Error::at(ErrorKind::SnapshotSyntax { expected, found }, base + at as u64)
+        })?;
+        let raw: RawHeader = serde_json::from_str(words).map_err(|error| json_error(text, base, &error))?;
         let end = base + text.len() as u64;
         Self::resolve(&raw).map_err(|kind| Error::at(kind, end))
     }

@@ -414,6 +414,19 @@ fn a_string_without_end_is_refused_while_it_is_read() {
 }
 
 #[test]
+fn a_header_that_is_not_utf8_is_refused_at_the_byte_even_where_nobody_reads_it() {
+    let mut text = changed(|root| root["snapshot"]["meta"]["unknown"] = json!(["#"])).into_bytes();
+    let at = text.iter().position(|&byte| byte == b'#').unwrap();
+    text[at] = 0xcb;
+    for piece in [1, 7, usize::MAX] {
+        let error = parse(&text, piece).unwrap_err();
+        let (expected, found) = ("a header in UTF-8".to_owned(), "byte 0xcb".to_owned());
+        assert_eq!(error.kind(), &ErrorKind::SnapshotSyntax { expected, found });
+        assert_eq!(error.offset(), Some(at as u64));
+    }
+}
+
+#[test]
 fn a_header_without_end_or_with_too_much_is_refused() {
     let mut parser = SnapshotParser::new();
     parser.feed(b"{\"snapshot\":{\"meta\":\"").unwrap();
