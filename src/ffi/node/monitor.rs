@@ -242,7 +242,8 @@ impl NativeMonitor {
         if let Some(bridge) = bridge {
             os::give_symbols_back(bridge.address());
         }
-        let interrupter = isolate.map(|(b, isolate)| Interrupter::new(b, isolate, &self.core.probe));
+        let interrupter =
+            isolate.map(|(b, isolate)| Interrupter::new(b, isolate, &self.core.probe, thread_id != 0));
 
         let flight = black_box.map(|place| RunningFlight::begin(&self.core, place, self.config.interval));
         let (flight, problem) = match flight {
