@@ -45,12 +45,15 @@ function sloped(app, twin, key) {
   };
 }
 
-/** A count: the least of the first third against the least of the last one, less what the twin's rose by. What comes and goes is not in the least. */
+/**
+ * A count: the most of the first third against the least of the last one, less what the twin's rose by. What comes and goes, as recordings of workers do
+ * within their budget, is between the two.
+ */
 function counted(app, twin, key) {
   const rise = (rows) => {
     const third = Math.max(1, Math.floor(rows.length / 3));
-    const least = (some) => Math.min(...some.map(({ value }) => value));
-    return { from: least(rows.slice(0, third)), to: least(rows.slice(-third)) };
+    const values = rows.map(({ value }) => value);
+    return { from: Math.max(...values.slice(0, third)), to: Math.min(...values.slice(-third)) };
   };
   const [own, other] = [rise(byCycle(app, key)), rise(byCycle(twin, key))];
   return { figure: key, ...own, twin: other, isFlat: own.to - own.from - Math.max(0, other.to - other.from) <= 0 };
