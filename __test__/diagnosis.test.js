@@ -7,14 +7,12 @@ const { describe, test } = require('node:test');
 const { ownCases, prepareOwn, runCase } = require('./diagnosis/run.js');
 
 const major = Number(process.versions.node.split('.')[0]);
-/** The Node on which all cases run; on 20 and 26 it is one leak of each pattern. All on any: `npm run diagnosis -- --node PATH`. */
+/** The Node on which all cases run; on the others it is one leak of each pattern. All on any: `npm run diagnosis -- --node PATH`. */
 const WHOLE = 22;
 
 /** Why not here, if so. */
 function refusal() {
   if (major < 20) return 'the packages need Node 20';
-  // Between the oldest, the newest and the one with all cases there is nothing that those do not show.
-  if (major === 24) return 'on 20, 22 and 26';
   // What is found does not depend on where the figures of the heap come from.
   return process.env.HEAPWARDEN_BRIDGE === 'off' && 'with the bridge';
 }

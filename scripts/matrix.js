@@ -9,19 +9,14 @@ const { ROOT, capture, say, seconds } = require('./steps');
 const { nodeCounts, nodeFailures, settle } = require('./counts');
 const { nodes } = require('./nodes');
 
-/**
- * What is the same on every Node, and on each side of the bridge: text, files, options, commands on files, and the core alone. They run on the
- * oldest and the newest, which is where a function of JavaScript is missing or gone. Whatever is not named here runs everywhere.
- */
-const SAME_EVERYWHERE = [
-  'channels', 'cli', 'cli-report', 'cli-run', 'container', 'declarations', 'devtools', 'endpoints', 'fingerprint', 'hostile',
-  'input', 'known-leaks', 'node-options', 'otel', 'path-match', 'positions', 'postmortem', 'products', 'report', 'report-page', 'report-redaction',
-  'schema', 'series',
+/** Tests of our own tools and documents, no part of which goes to users: they run once, on the newest Node. */
+const ONCE = ['bench', 'docs', 'gate', 'generate', 'release', 'soak'];
+/** What is skipped where V8 is not read through the bridge, or does not come near it: text, files, options, commands on files. */
+const SAME_WITHOUT_BRIDGE = [
+  'channels', 'cli', 'cli-report', 'cli-run', 'cluster', 'container', 'deaths', 'declarations', 'devtools', 'diagnosis', 'endpoints', 'evidence-folder',
+  'fingerprint', 'hostile', 'hostile-names', 'input', 'known-leaks', 'load', 'modes', 'names', 'node-options', 'otel', 'path-match', 'permissions',
+  'positions', 'postmortem', 'products', 'redaction', 'report', 'report-page', 'report-redaction', 'request-channels', 'schema', 'series', 'storage',
 ];
-/** Of those, what no Node can do otherwise: our own tools and documents, and what native code makes of bytes, at length. They run on the newest. */
-const ONCE = ['bench', 'docs', 'gate', 'generate', 'redaction', 'storage'];
-/** What is skipped or the same where V8 is not read through the bridge. */
-const SAME_WITHOUT_BRIDGE = ['cluster', 'deaths', 'diagnosis', 'modes'];
 
 /** Explicit names, since Node 18 and 20 take no globs. */
 function testFiles() {
@@ -29,13 +24,12 @@ function testFiles() {
   return names.sort().map((name) => path.join('__test__', name));
 }
 
-/** Those of `files` that one run of the matrix has: on the oldest or newest Node (`isAtEnd`), on the newest, or on another; with the bridge or without. */
-function filesFor(files, { isAtEnd, isNewest, bridge }) {
-  const name = (file) => path.basename(file, '.test.js');
+/** Those of `files` that one run of the matrix has: the whole suite on every Node, and without the bridge what it can make a difference to. */
+function filesFor(files, { isNewest, bridge }) {
+  const isOf = (names) => (file) => names.includes(path.basename(file, '.test.js'));
   return files.filter((file) => {
-    if (ONCE.includes(name(file))) return isNewest && bridge !== 'off';
-    if (SAME_EVERYWHERE.includes(name(file))) return isAtEnd && bridge !== 'off';
-    return bridge !== 'off' || !SAME_WITHOUT_BRIDGE.includes(name(file));
+    if (isOf(ONCE)(file)) return isNewest && bridge !== 'off';
+    return bridge !== 'off' || !isOf(SAME_WITHOUT_BRIDGE)(file);
   });
 }
 
@@ -94,11 +88,11 @@ async function matrix() {
     const isAtEnd = at === 0 || isNewest;
     for (const bridge of isAtEnd ? [undefined, 'off'] : [undefined]) {
       const label = `node ${node.major} bridge ${bridge ?? 'on'}`;
-      jobs.push(() => runOne({ label, binary: node.path, bridge, files: filesFor(files, { isAtEnd, isNewest, bridge }) }));
+      jobs.push(() => runOne({ label, binary: node.path, bridge, files: filesFor(files, { isNewest, bridge }) }));
     }
   }
   // Never more than two: the tests measure pauses, and a crowded machine is one long pause.
   return pool(jobs, Math.min(2, os.cpus().length));
 }
 
-module.exports = { ONCE, SAME_EVERYWHERE, SAME_WITHOUT_BRIDGE, filesFor, matrix, pool, testFiles };
+module.exports = { ONCE, SAME_WITHOUT_BRIDGE, filesFor, matrix, pool, testFiles };
