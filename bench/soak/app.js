@@ -8,6 +8,7 @@ const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 const { pipeline } = require('node:stream');
+const v8 = require('node:v8');
 const { Worker } = require('node:worker_threads');
 const zlib = require('node:zlib');
 const { quote } = require('../overhead/catalogue');
@@ -88,7 +89,8 @@ async function figures() {
   const { heapUsed, heapTotal, external, arrayBuffers, rss } = process.memoryUsage();
   const resources = {};
   for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
-  return { heapUsed, heapTotal, external, arrayBuffers, rss, resources };
+  const { code_and_metadata_size: code, bytecode_and_metadata_size: bytecode } = v8.getHeapCodeStatistics();
+  return { heapUsed, heapObjects: heapUsed - code - bytecode, heapTotal, external, arrayBuffers, rss, resources };
 }
 
 process.on('message', async ({ number, action, args }) => {

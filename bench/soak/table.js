@@ -8,7 +8,7 @@ const MB = 2 ** 20;
 const KB = 1024;
 
 const per = (unit, digits) => ({ value, low, high }) => `${(value / unit).toFixed(digits)} (${(low / unit).toFixed(digits)} to ${(high / unit).toFixed(digits)})`;
-const flat = ({ isFlat }) => (isFlat ? 'flat' : 'GROWS');
+const flat = ({ isFlat, isCode }) => (isCode ? 'code' : isFlat ? 'flat' : 'GROWS');
 
 function rows({ sizes, counts }) {
   const size = (row) => {
