@@ -53,7 +53,7 @@ impl Object<'_> {
         self.headers.iter().filter(|header| header.p_type == libc::PT_LOAD).find_map(|header| {
             let start = self.base.wrapping_add(header.p_vaddr as usize);
             let range = start..start.wrapping_add(header.p_memsz as usize);
-            range.contains(&address).then(|| (range, header.p_flags & libc::PF_W != 0))
+            range.contains(&address).then_some((range, header.p_flags & libc::PF_W != 0))
         })
     }
 
