@@ -133,7 +133,7 @@ describe('in a program', { concurrency: 2 }, () => {
     assert.equal(report.evidence.mode, 'inline');
   });
 
-  test('what is full soon after the first look is no leak', async () => {
+  test('what is full soon after the first look has begun is no leak', async () => {
     const { suspect, look, leak } = await told('full', 'summary');
     assert.deepEqual([suspect.length, leak], [1, []]);
     assert.ok(look.length >= 1 && look.every((answer) => answer === 'not-yet'), JSON.stringify(look));
