@@ -8,7 +8,8 @@ const { fileURLToPath } = require('node:url');
 const { isMainThread } = require('node:worker_threads');
 const { channelOptions, environmentChannels } = require('./channels/options');
 const { HeapwardenError, invalidArg } = require('./errors');
-const { processWarnings } = require('./logger');
+const { processWarnings, warn } = require('./logger');
+const { misspelled } = require('./misspelled');
 
 /** See `docs/snapshots.md`, "Files". */
 const MOST_FILES = 10;
@@ -33,7 +34,7 @@ const EVIDENCE = ['auto', 'summary', 'snapshot', 'none'];
 /** The options of a MemoryMonitor, checked; ranges of numbers are the native half's to check. */
 function monitorOptions(options = {}) {
   plainObject('options', options);
-  return {
+  const checked = {
     intervalMs: number('intervalMs', options.intervalMs),
     alertThresholdMB: number('alertThresholdMB', options.alertThresholdMB),
     maxSamples: number('maxSamples', options.maxSamples),
@@ -53,6 +54,9 @@ function monitorOptions(options = {}) {
     flushMs: whole('flushMs', options.flushMs ?? 2000, 0, 60_000),
     service: serviceName(options.service),
   };
+  const [wrong] = misspelled(Object.keys(options), Object.keys(checked));
+  if (wrong) throw new HeapwardenError('HEAPWARDEN_ERR_INVALID_ARG', `options: expected ${wrong.meant}, found ${wrong.name}, which is no option`);
+  return checked;
 }
 
 /** How the process's life is recorded; nothing where it is not. By default it is where a place for files was named, and can be. */
@@ -334,9 +338,20 @@ function abortSignal(value) {
   return value;
 }
 
+/** Names that were looked for in the environment, and those that others look for. */
+const VARIABLES = new Set([
+  'HEAPWARDEN_BRIDGE', 'HEAPWARDEN_CLONE', 'HEAPWARDEN_OUTPUT', 'HEAPWARDEN_SNAPSHOT_COMPRESS', 'HEAPWARDEN_SNAPSHOT_REDACT', 'HEAPWARDEN_SNAPSHOT_SIGNAL', 'HEAPWARDEN_TOKEN',
+]);
+
+/** Says of variables that are nearly ones of ours what they were perhaps meant to be. It may be a variable of somebody else's: nothing fails. */
+function tellMisspelled(env) {
+  const names = Object.keys(env).filter((name) => /^HEAPWARDEN_/i.test(name));
+  for (const { name, meant } of misspelled(names, [...VARIABLES])) warn(`${name} is no variable of heapwarden's: is ${meant} meant?`, 'HEAPWARDEN_VARIABLE');
+}
+
 /** The options that HEAPWARDEN_* sets; what is not set stays undefined. */
 function environmentOptions(env = process.env) {
-  return {
+  const given = {
     intervalMs: fromEnvironment(env, 'HEAPWARDEN_INTERVAL_MS', Number),
     alertThresholdMB: fromEnvironment(env, 'HEAPWARDEN_ALERT_THRESHOLD_MB', Number),
     maxSamples: fromEnvironment(env, 'HEAPWARDEN_MAX_SAMPLES', Number),
@@ -356,6 +371,8 @@ function environmentOptions(env = process.env) {
     flushMs: fromEnvironment(env, 'HEAPWARDEN_FLUSH_MS', Number),
     service: fromEnvironment(env, 'OTEL_SERVICE_NAME', String),
   };
+  tellMisspelled(env);
+  return given;
 }
 
 /** On, unless it is switched off: whoever sets a monitor beside a program wants to know what it died of. */
@@ -391,6 +408,7 @@ function outputOption(env = process.env) {
 
 /** Numbers are read strictly, so that `30s` is an error that names its variable and not NaN. */
 function fromEnvironment(env, name, type) {
+  VARIABLES.add(name);
   const text = env[name]?.trim();
   if (!text) return undefined;
   if (type === Number && !/^\d+(\.\d+)?$/.test(text)) throw invalidArg(name, 'a number', text);

@@ -14,7 +14,7 @@ const ONCE = ['bench', 'docs', 'gate', 'generate', 'release', 'soak'];
 /** What is skipped where V8 is not read through the bridge, or does not come near it: text, files, options, commands on files. */
 const SAME_WITHOUT_BRIDGE = [
   'channels', 'cli', 'cli-report', 'cli-run', 'cluster', 'container', 'deaths', 'declarations', 'devtools', 'diagnosis', 'endpoints', 'evidence-folder',
-  'fingerprint', 'hostile', 'hostile-names', 'input', 'known-leaks', 'load', 'modes', 'names', 'node-options', 'otel', 'path-match', 'permissions',
+  'fingerprint', 'hostile', 'hostile-names', 'input', 'known-leaks', 'load', 'misspelled', 'modes', 'names', 'node-options', 'otel', 'path-match', 'permissions',
   'positions', 'postmortem', 'products', 'redaction', 'report', 'report-page', 'report-redaction', 'request-channels', 'schema', 'series', 'storage',
 ];
 
