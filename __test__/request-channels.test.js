@@ -105,6 +105,15 @@ test('when they are few again each is counted', async (t) => {
   assert.equal(routes.table().reduce((sum, { requests: n }) => sum + n, 0) - before.routes, 50);
 });
 
+test('where samples are close all are heard of', async (t) => {
+  requests.start(100);
+  t.after(() => requests.stop(100));
+  const before = requests.count;
+  const made = await busy(1500);
+  assert.equal(requestChannels.isPaced, false);
+  assert.deepEqual([made.heard, requests.count - before], [made.all, made.all]);
+});
+
 test('whoever stops while requests are many leaves nothing behind', async () => {
   for (const wait of [0, 13, 40, 111]) {
     requests.start();

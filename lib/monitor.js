@@ -31,6 +31,8 @@ const { cpuUsage, memoryUsage, nextTick } = process;
 const now = performance.now.bind(performance);
 const later = setTimeout;
 
+/** The native half's. */
+const DEFAULT_INTERVAL_MS = 30_000;
 /** How long after its start a monitor looks for those who died before. */
 const LOOK_BACK_MS = 200;
 
@@ -112,7 +114,7 @@ class MemoryMonitor extends EventEmitter {
     if (problem) this.#tellLater('error', fromJson(JSON.parse(problem)));
     else if (this.#options.blackBox) watch(native);
     started(this);
-    requests.start();
+    requests.start(this.#options.intervalMs ?? DEFAULT_INTERVAL_MS);
     if (this.#options.routes) routes.start();
     try {
       if (this.#options.listeners) this.#auditor.start();
@@ -142,7 +144,7 @@ class MemoryMonitor extends EventEmitter {
     if (!this.#running) return this;
     this.#running = false;
     stopped(this);
-    requests.stop();
+    requests.stop(this.#options.intervalMs ?? DEFAULT_INTERVAL_MS);
     if (this.#options.routes) routes.stop();
     unwatch(this.#native);
     this.#native.stop();

@@ -22,15 +22,18 @@ const never = clearTimeout;
 const MANY = 5000;
 /** So many a second are heard of where there are many ... */
 const ENOUGH = 1000;
-/** ... in windows of this length, and never so far apart that a figure is older than this. */
+/** ... in windows of this length, and never so far apart that a figure is older than this, or than a twentieth of the time between two samples. */
 const WINDOW_MS = 20;
 const LONGEST_GAP_MS = 1000;
+const OF_AN_INTERVAL = 20;
 
 /**
  * What listens: `channels` with a function for each, and `pacedChannels` beside them while there are many; `opens()` at the begin of a window,
  * `closes(factor)` at its end: by what is to be multiplied that was counted in between.
  */
 const listeners = new Set();
+/** The times between two samples of those who read the counts. */
+const intervals = [];
 let isPaced = false;
 let isOpen = false;
 let timer;
@@ -51,6 +54,8 @@ function close(listener) {
   for (const [name, onMessage] of channelsOf(listener)) unsubscribe(name, onMessage);
 }
 
+const longestGapMs = () => Math.min(LONGEST_GAP_MS, Math.min(...intervals) / OF_AN_INTERVAL);
+
 /** To be called for each request, by one listener. */
 function hear() {
   heard += 1;
@@ -59,9 +64,10 @@ function hear() {
   const took = at - since;
   since = at;
   heard = 0;
-  if (took > 1000) return;
+  // Where samples are that close, the gaps would be shorter than the windows.
+  if (took > 1000 || longestGapMs() < WINDOW_MS) return;
   // The next turn: a channel's subscribers are not to change while they are called.
-  timer ??= later(pause, 0, LONGEST_GAP_MS);
+  timer ??= later(pause, 0, longestGapMs());
   timer.unref();
 }
 
@@ -92,7 +98,7 @@ function endOfWindow() {
   const ms = now() - since;
   const perSecond = (heard * 1000) / ms;
   for (const listener of listeners) listener.closes(1 + gapMs / ms);
-  if (perSecond > MANY / 2) return pause(Math.min(LONGEST_GAP_MS, ms * (perSecond / ENOUGH - 1)));
+  if (perSecond > MANY / 2) return pause(Math.min(longestGapMs(), ms * (perSecond / ENOUGH - 1)));
   const all = [...listeners];
   all.forEach(close);
   isPaced = false;
@@ -107,6 +113,16 @@ const requestChannels = {
   /** Whether it is a part of the requests that is heard of. */
   get isPaced() {
     return isPaced;
+  },
+
+  /** Takes note of one more who reads the counts each `intervalMs`. */
+  addReader(intervalMs) {
+    intervals.push(intervalMs);
+  },
+
+  removeReader(intervalMs) {
+    const at = intervals.indexOf(intervalMs);
+    if (at >= 0) intervals.splice(at, 1);
   },
 
   /** Begins to listen. */

@@ -28,14 +28,16 @@ const requests = {
     return count;
   },
 
-  /** Begins to count. Each call wants a `stop` of its own. */
-  start() {
+  /** Begins to count, for somebody who reads the count each `intervalMs`. Each call wants a `stop` of its own, with the same. */
+  start(intervalMs = Infinity) {
     users += 1;
+    requestChannels.addReader(intervalMs);
     if (users === 1) requestChannels.add(listener);
   },
 
-  stop() {
+  stop(intervalMs = Infinity) {
     users -= 1;
+    requestChannels.removeReader(intervalMs);
     if (users === 0) requestChannels.remove(listener);
   },
 };
