@@ -5,27 +5,25 @@
 const { requestChannels } = require('./request-channels');
 
 let users = 0;
-let count = 0;
-/** How many there were when the window was opened, where there are windows. */
-let counted = 0;
+const counts = new Float64Array(1);
 
 /** Called by Node for each request. */
 function onRequest() {
-  count += 1;
+  counts[0] += 1;
   requestChannels.hear();
 }
 
 const listener = {
   // Node tells the first of HTTP/1 requests, since 18, and the second of HTTP/2 streams, where it has that channel.
   channels: { 'http.server.request.start': onRequest, 'http2.server.stream.start': onRequest },
-  opens() { counted = count; },
-  closes(factor) { count = counted + Math.round((count - counted) * factor); },
+  counts,
 };
 
 const requests = {
-  /** How many there were while anybody counted: about so many where there are thousands a second. */
+  /** How many there were while anybody counted: about so many where there are more than ten thousand a second. */
   get count() {
-    return count;
+    requestChannels.settle();
+    return counts[0];
   },
 
   /** Begins to count, for somebody who reads the count each `intervalMs`. Each call wants a `stop` of its own, with the same. */

@@ -30,8 +30,6 @@ const byPattern = new Map();
 let byRoute = new WeakMap();
 /** Servers that are Fastify's, where not all requests are heard of. */
 let fastify = new WeakSet();
-/** The counts when the window was opened, where there are windows. */
-const counted = new Float64Array(MOST_ROUTES + 1);
 let users = 0;
 
 /** The number of a route, a new one where there is room. */
@@ -138,10 +136,7 @@ const listener = {
   // Node tells the first when a response is complete, Fastify 5 the second before it calls a handler.
   channels: { 'http.server.response.finish': onFinish, 'tracing:fastify.request.handler:start': onHandler },
   pacedChannels: { 'http.server.request.start': onBegin },
-  opens() { counted.set(counts); },
-  closes(factor) {
-    for (let i = 0; i <= MOST_ROUTES; i++) counts[i] = counted[i] + Math.round((counts[i] - counted[i]) * factor);
-  },
+  counts,
 };
 
 /**
@@ -156,7 +151,10 @@ function nameRoute(request, pattern) {
 
 const routes = {
   /** Requests by the number of the route; those of all others last. */
-  counts,
+  get counts() {
+    requestChannels.settle();
+    return counts;
+  },
 
   /** Whether any was counted. */
   get isUsed() {
@@ -170,6 +168,7 @@ const routes = {
 
   /** `[{ route, requests }]`, in the order in which they were first asked for. */
   table() {
+    requestChannels.settle();
     const table = names.map((route, i) => ({ route, requests: counts[i] }));
     if (counts[OTHER] > 0) table.push({ route: 'other', requests: counts[OTHER] });
     return table;
