@@ -9,9 +9,26 @@ const [app, directory] = process.argv.slice(2);
 const TOKEN = 'overhead-bench-0123456789abcdef';
 
 let answered = 0;
-/** Everything that one can switch on, but for the look at recordings of those who died, which each start here would have and a program has once. */
-const monitor = new MemoryMonitor({ directory, blackBox: true, routes: true, listeners: true, allocationSites: true, containerWatch: true, postmortem: false });
+/** What each part is: options of a monitor beside the least, and whether the auditor runs. */
+const LEAST = { blackBox: false, routes: false, listeners: false, allocationSites: false, containerWatch: false };
+const EVERYTHING = { blackBox: true, routes: true, listeners: true, allocationSites: true, containerWatch: true };
+const PARTS = {
+  everything: { monitor: EVERYTHING, auditor: true },
+  defaults: { monitor: {} },
+  least: { monitor: LEAST },
+  routes: { monitor: { ...LEAST, routes: true } },
+  blackBox: { monitor: { ...LEAST, blackBox: true } },
+  listeners: { monitor: { ...LEAST, listeners: true } },
+  containerWatch: { monitor: { ...LEAST, containerWatch: true } },
+  auditor: { auditor: true },
+};
+
+// Without the look at recordings of those who died, which each start here would have and a program has once.
 const auditor = new ListenerAuditor();
+const monitors = new Map(Object.entries(PARTS).filter(([, { monitor }]) => monitor)
+  .map(([name, { monitor }]) => [name, new MemoryMonitor({ directory, postmortem: false, ...monitor })]));
+const monitor = monitors.get('everything');
+let isOn;
 
 const APPS = {
   async hello() {
@@ -39,14 +56,16 @@ const APPS = {
   },
 };
 
-const SWITCH = {
-  on() { monitor.start(); auditor.start(); },
-  off() { monitor.stop(); auditor.stop(); },
-  figures() {},
-};
+function switchTo(part) {
+  monitors.get(isOn)?.stop();
+  if (PARTS[isOn]?.auditor) auditor.stop();
+  isOn = part;
+  monitors.get(isOn)?.start();
+  if (PARTS[isOn]?.auditor) auditor.start();
+}
 
-process.on('message', (wanted) => {
-  SWITCH[wanted]();
+process.on('message', ({ part }) => {
+  if (part !== undefined) switchTo(part);
   const { user, system } = process.cpuUsage();
   process.send({ answered, cpuUs: user + system, atMs: performance.now() });
 });
