@@ -68,11 +68,16 @@ const CASES = [
     ended: 'signal', signal: 'SIGSEGV', dies: ['SIGSEGV'],
   },
   { name: 'WebAssembly trap', script: WASM, ended: 'clean', exitCode: 0, stdout: '0 100\n' },
-  { ...kill('SIGTERM'), ended: 'unknown', dies: ['SIGTERM'] },
+  ...['SIGTERM', 'SIGINT', 'SIGHUP'].map((signal) => ({ ...kill(signal), ended: 'signal', signal, dies: [signal] })),
   { ...kill('SIGKILL'), ended: 'unknown', dies: ['SIGKILL'] },
   {
     name: 'SIGTERM that is handled', ended: 'clean', exitCode: 6,
     script: 'process.on("SIGTERM", () => process.exit(6)); setTimeout(() => process.kill(process.pid, "SIGTERM"), 20); setInterval(() => {}, 1000);',
+  },
+  {
+    name: 'SIGTERM that was handled for a while', ended: 'unknown', dies: ['SIGTERM'],
+    script: `process.once("SIGTERM", () => process.kill(process.pid, "SIGTERM")); setTimeout(() => process.kill(process.pid, "SIGTERM"), 20);
+      setInterval(() => {}, 1000);`,
   },
   {
     name: 'SIGABRT that is handled', ended: 'clean', exitCode: 7,

@@ -139,6 +139,7 @@ impl Case<'_> {
                 (self.heap_limit(*at, incident, *words, *end, evidence), over)
             }
             Ended::Signal(words) => (self.signal(words, evidence), Some(words.at)),
+            Ended::Asked(words) => (self.asked(words, evidence), Some(words.at)),
             Ended::ContainerLimit { .. } | Ended::Unknown => (self.killed(evidence), None),
         }
     }
@@ -224,6 +225,23 @@ impl Case<'_> {
             what,
             exit_code: Some(exit_code(words.signal)),
             signal: Some(signal_name(words.signal)),
+        }
+    }
+
+    /// Ended because somebody wanted it to.
+    fn asked(&self, words: &Words, evidence: &mut Vec<Claim>) -> Cause {
+        evidence.push(certain(said(words)));
+        let signal = signal_name(words.signal);
+        if self.recording.life().last_seen > words.at {
+            evidence.push(certain(format!(
+                "it was seen for some time after {signal}: it ended later, or was killed"
+            )));
+        }
+        Cause {
+            exit_code: Some(exit_code(words.signal)),
+            what: format!("{signal} ended it"),
+            signal: Some(signal),
+            ..plain(CauseKind::Terminated, "")
         }
     }
 
@@ -394,7 +412,7 @@ fn uncaught(
     evidence: &mut Vec<Claim>,
 ) -> Cause {
     let name = match exception.origin.as_str() {
-        "unhandledRejection" => "a rejection that nobody handled",
+        "unhandledRejection" if !is_of_the_top(&exception.text) => "a rejection that nobody handled",
         _ => "an exception that nobody caught",
     };
     let first = exception.text.lines().next().unwrap_or_default();
@@ -411,6 +429,12 @@ fn uncaught(
         signal: signal.map(signal_name),
         ..plain(CauseKind::UncaughtException, &format!("{name}: {first}"))
     }
+}
+
+/// Whether the stack begins at the top of a module. With `--import`, and in ES modules always, Node runs that in a promise, and tells an
+/// exception thrown there as a rejection that nobody handled.
+fn is_of_the_top(text: &str) -> bool {
+    text.contains("at Module._compile (") || text.contains("at ModuleJob.run (")
 }
 
 /// What a signal's record says.
@@ -439,6 +463,8 @@ fn exit_code(signal: u32) -> i32 {
 fn signal_name(signal: u32) -> String {
     // The numbers are those of Linux and macOS for all but SIGBUS, which a recording of Linux has as 7.
     let name = match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
         4 => "SIGILL",
         5 => "SIGTRAP",
         SIGABRT => "SIGABRT",
@@ -446,6 +472,7 @@ fn signal_name(signal: u32) -> String {
         8 => "SIGFPE",
         SIGKILL => "SIGKILL",
         11 => "SIGSEGV",
+        15 => "SIGTERM",
         31 => "SIGSYS",
         other => return format!("signal {other}"),
     };

@@ -304,6 +304,12 @@ fn ends_that_were_recorded_are_certain() {
     let thrown = Told::healthy().exception();
     assert_cause(&thrown.clone().end(EndKind::Exit, Some(7)).judged(), UncaughtException, Certain, Some(7));
     assert_cause(&thrown.words(6, -6, 4711).judged(), UncaughtException, Certain, Some(134));
+    // Docker and Kubernetes stop a process that way, and a terminal by Ctrl-C.
+    for (signal, code) in [(15, 143), (2, 130), (1, 129)] {
+        let asked = Told::leak().words(signal, 0, 4711).judged();
+        assert_cause(&asked, Terminated, Certain, Some(code));
+        assert!(!asked.is_bad());
+    }
     assert!(!ended(EndKind::Exit, Some(3)).is_bad() && Told::healthy().judged().is_bad());
 }
 

@@ -9,6 +9,9 @@ use crate::units::UnixMillis;
 const SOON_MS: u64 = 30_000;
 /// The same for V8's heap limit: until V8 gives up, what the limit was raised by is used up, and reports are written.
 const HEAP_LIMIT_MS: u64 = 300_000;
+/// A signal that asks a process to end is what ended it if it was not seen longer than this after it: process 1 of a container goes on, until
+/// whoever stops the container has waited long enough.
+const ASKED_MS: u64 = 120_000;
 
 /// How a life ended, and what is known of it.
 ///
@@ -50,6 +53,8 @@ pub enum Ended {
     },
     /// By a fatal signal.
     Signal(Words),
+    /// Somebody asked it to end, by SIGTERM, SIGINT or SIGHUP, and nobody in it listened.
+    Asked(Words),
     /// Without a word, while the container's limit was near.
     ContainerLimit {
         /// When it came near.
@@ -82,7 +87,14 @@ impl Recording {
     }
 
     fn ended(&self) -> Ended {
-        let (words, end) = (self.words, self.end);
+        let end = self.end;
+        let seen =
+            self.last_sample().map(|sample| sample.reading.at).max(self.events.last().map(|event| event.at));
+        let is_over = |words: &Words| {
+            let went_on = seen.is_some_and(|seen| seen.0.saturating_sub(words.at.0) > ASKED_MS);
+            words.asks() && (end.is_some() || went_on)
+        };
+        let words = self.words.filter(|words| !is_over(words));
         let over = words.map(|words| words.at).or(end.map(|end| end.at));
         let soon = |at: UnixMillis, within| over.is_none_or(|over| over.0.saturating_sub(at.0) <= within);
         let is_clean = words.is_none()
@@ -101,6 +113,7 @@ impl Recording {
             return Ended::Uncaught { exception: exception.clone(), end, words };
         }
         match (words, end) {
+            (Some(words), _) if words.asks() => Ended::Asked(words),
             (Some(words), _) => Ended::Signal(words),
             (None, Some(end)) => Ended::Clean(end),
             (None, None) => match self.incident(IncidentKind::ContainerLimit) {
@@ -169,12 +182,26 @@ mod tests {
         Some(Exception { at: UnixMillis(AT + after), origin: String::new(), text: String::new() })
     }
 
+    fn seen(mut recording: Recording, after: u64) -> Recording {
+        let event = Event::Incident(Incident {
+            kind: IncidentKind::HeapLimit,
+            phase: IncidentPhase::Over,
+            used: Bytes(9),
+            limit: Bytes(10),
+            raised_to: Bytes(0),
+            reason: String::new(),
+        });
+        recording.events.push(RecordedEvent { sequence: 2, at: UnixMillis(AT + after), event });
+        recording
+    }
+
     fn name(recording: &Recording) -> &'static str {
         match recording.life().ended {
             Ended::Clean(_) => "clean",
             Ended::Uncaught { .. } => "uncaught",
             Ended::HeapLimit { .. } => "heap limit",
             Ended::Signal(_) => "signal",
+            Ended::Asked(_) => "asked",
             Ended::ContainerLimit { .. } => "container limit",
             Ended::Unknown => "unknown",
         }
@@ -189,6 +216,15 @@ mod tests {
             ("clean", Recording { end: end(EndKind::Exit, Some(3), 0), ..recording() }),
             ("clean", Recording { end: end(EndKind::Stopped, None, 0), ..recording() }),
             ("signal", Recording { words: words(11, 0), ..recording() }),
+            ("asked", Recording { words: words(15, 0), ..recording() }),
+            ("asked", Recording { words: words(2, 0), ..recording() }),
+            // Nobody listened, as process 1 of a container; it was seen until it was killed, or came to its own end.
+            ("asked", seen(Recording { words: words(15, 0), ..recording() }, ASKED_MS)),
+            ("unknown", seen(Recording { words: words(15, 0), ..recording() }, ASKED_MS + 1)),
+            (
+                "clean",
+                Recording { words: words(15, 0), end: end(EndKind::Exit, Some(0), 900), ..recording() },
+            ),
             // After an orderly exit something still crashed.
             ("signal", Recording { words: words(11, 5), end: end(EndKind::Exit, Some(0), 0), ..recording() }),
             (

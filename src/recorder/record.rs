@@ -201,6 +201,11 @@ impl Words {
         seal(place, sequence, self.at, kind, length)
     }
 
+    /// Whether it is a signal by which somebody asks a process to end: SIGHUP, SIGINT or SIGTERM, which have these numbers everywhere.
+    pub fn asks(&self) -> bool {
+        matches!(self.signal, 1 | 2 | 15)
+    }
+
     pub(super) fn decode(record: &Record<'_>) -> Option<Self> {
         let mut numbers = Numbers(record.payload);
         (record.kind == words::FATAL).then(|| Self {

@@ -317,7 +317,9 @@ fn life_view(life: &Life) -> Value {
             "ended": "heap-limit", "at": at, "incident": incident_view(incident),
             "end": end.as_ref().map(end_view), "words": words.as_ref().map(words_view),
         }),
-        Ended::Signal(words) => json!({ "ended": "signal", "words": words_view(words) }),
+        Ended::Signal(words) | Ended::Asked(words) => {
+            json!({ "ended": "signal", "words": words_view(words) })
+        }
         Ended::ContainerLimit { at, incident } => {
             json!({ "ended": "container-limit", "at": at, "incident": incident_view(incident) })
         }
@@ -343,8 +345,17 @@ fn words_view(words: &Words) -> Value {
 
 /// The numbers of Linux, which a recording has.
 fn signal_name(number: u32) -> Option<&'static str> {
-    let names =
-        [(4, "SIGILL"), (5, "SIGTRAP"), (6, "SIGABRT"), (7, "SIGBUS"), (8, "SIGFPE"), (11, "SIGSEGV")];
+    let names = [
+        (1, "SIGHUP"),
+        (2, "SIGINT"),
+        (4, "SIGILL"),
+        (5, "SIGTRAP"),
+        (6, "SIGABRT"),
+        (7, "SIGBUS"),
+        (8, "SIGFPE"),
+        (11, "SIGSEGV"),
+        (15, "SIGTERM"),
+    ];
     names.into_iter().find_map(|(n, name)| (n == number).then_some(name))
 }
 

@@ -17,10 +17,19 @@ use crate::recorder::Words;
 use crate::recorder::record::words;
 use crate::units::UnixMillis;
 
-/// What ends a process by its own fault. V8 aborts by SIGABRT, SIGILL or SIGTRAP, whichever its version likes. Signals that people send to
-/// end a process (SIGTERM, SIGINT, SIGHUP) are the program's.
-const FATAL: [c_int; 6] =
-    [libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
+/// What ends a process by its own fault, as V8 aborts by SIGABRT, SIGILL or SIGTRAP, whichever its version likes; and at the end what people
+/// send to end one.
+const HANDLED: [c_int; 9] = [
+    libc::SIGABRT,
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGTRAP,
+    libc::SIGTERM,
+    libc::SIGINT,
+    libc::SIGHUP,
+];
 
 /// How long a death is put off for reports that are being written, unless `HEAPWARDEN_CRASH_WAIT_MS` says something else.
 const WAIT_MS: u64 = 20_000;
@@ -31,8 +40,8 @@ const BUS_MCEERR_AO: c_int = 5;
 
 static WAIT: AtomicU64 = AtomicU64::new(WAIT_MS);
 /// What handled each signal before us; never freed.
-static BEFORE: [AtomicPtr<libc::sigaction>; FATAL.len()] =
-    [const { AtomicPtr::new(ptr::null_mut()) }; FATAL.len()];
+static BEFORE: [AtomicPtr<libc::sigaction>; HANDLED.len()] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; HANDLED.len()];
 
 /// The number that the system gives the calling thread.
 pub fn thread() -> u64 {
@@ -51,7 +60,7 @@ pub fn install() {
         if !pin() {
             return;
         }
-        for (index, signal) in FATAL.into_iter().enumerate() {
+        for (index, signal) in HANDLED.into_iter().enumerate() {
             install_one(index, signal);
         }
     });
@@ -91,6 +100,9 @@ fn install_one(index: usize, signal: c_int) {
         if libc::sigaction(signal, ptr::null(), &raw mut *before) != 0 {
             return;
         }
+        if asks(signal) && !ends(&before) {
+            return;
+        }
         BEFORE[index].store(Box::into_raw(before), Ordering::Release);
         let mut ours = std::mem::zeroed::<libc::sigaction>();
         ours.sa_sigaction = on_signal as *const () as usize;
@@ -99,6 +111,18 @@ fn install_one(index: usize, signal: c_int) {
         libc::sigemptyset(&raw mut ours.sa_mask);
         libc::sigaction(signal, &raw const ours, ptr::null_mut());
     }
+}
+
+/// Whether the signal is one by which somebody asks a process to end.
+fn asks(signal: c_int) -> bool {
+    matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGHUP)
+}
+
+/// Whether the process ends of what is in place: the default, or Node's own, which puts the terminal in order first and is called once. A
+/// program that listens, or ignores the signal, is left alone; one that begins to listen later takes our place.
+fn ends(before: &libc::sigaction) -> bool {
+    before.sa_sigaction == libc::SIG_DFL
+        || (before.sa_sigaction != libc::SIG_IGN && before.sa_flags & libc::SA_RESETHAND != 0)
 }
 
 /// # Safety
@@ -140,8 +164,9 @@ unsafe fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     };
     if is_ours {
         say(&last, words::FATAL);
-        // Nobody else is asked: the process ends. What somebody may deal with is waited for afterwards, if nobody has.
-        if signal == libc::SIGABRT || is_certain(signal, is_fault) {
+        // Nobody else is asked: the process ends. What somebody may deal with is waited for afterwards, if nobody has. Whoever asks a process
+        // to end is not made to wait.
+        if signal == libc::SIGABRT || (is_certain(signal, is_fault) && !asks(signal)) {
             put_off(&mut last);
         }
     }
@@ -156,7 +181,9 @@ unsafe fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     if goes_on && !is_abort {
         say(&last, words::HANDLED);
     } else {
-        put_off(&mut last);
+        if !asks(signal) {
+            put_off(&mut last);
+        }
         // Once more: another thread may have written in the meantime that its signal was dealt with.
         say(&last, words::FATAL);
     }
@@ -180,7 +207,7 @@ fn put_off(last: &mut Words) {
 
 /// Whether the signal has nobody to deal with it.
 fn is_certain(signal: c_int, is_fault: bool) -> bool {
-    let index = FATAL.iter().position(|&fatal| fatal == signal).unwrap_or(0);
+    let index = HANDLED.iter().position(|&fatal| fatal == signal).unwrap_or(0);
     // SAFETY: stored before the handler was installed, and never freed.
     let before = unsafe { BEFORE[index].load(Ordering::Acquire).as_ref() };
     before.is_none_or(|before| match before.sa_sigaction {
@@ -220,7 +247,7 @@ fn wait(thread: u64) -> u64 {
 ///
 /// As for `on_signal`.
 unsafe fn chain(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> bool {
-    let index = FATAL.iter().position(|&fatal| fatal == signal).unwrap_or(0);
+    let index = HANDLED.iter().position(|&fatal| fatal == signal).unwrap_or(0);
     // SAFETY: stored before the handler was installed, and never freed.
     let Some(before) = (unsafe { BEFORE[index].load(Ordering::Acquire).as_ref() }) else {
         return die(signal, 0);
