@@ -151,7 +151,7 @@ mod tests {
             "   seen        1 Session and 312 B a call: +200 in 200 calls, then +200 in 200 calls"
         );
         assert!(
-            text.contains("written     /srv/app/sessions.js:12:3") && text.contains("to do       Delete it.")
+            text.contains("declared    /srv/app/sessions.js:12:3") && text.contains("to do       Delete it.")
         );
     }
 

@@ -71,6 +71,7 @@ mod tests {
     fn what_a_finding_keeps_alive_is_its_size() {
         let culprit = Culprit {
             constructor_name: "Session".into(),
+            properties: Vec::new(),
             pattern: Pattern::Collection,
             count_delta: 7,
             size_delta: 70,

@@ -17,6 +17,8 @@ use crate::verdict::{ConfirmedBy, Kind, Status};
 const SHOWN: usize = 3;
 /// Constructors of a census shown.
 const COUNTED: usize = 5;
+/// What JavaScript gives as the reason where nobody asked for allocation sites.
+const SITES_OFF: &str = "allocation sites are switched off";
 /// Allocation sites shown.
 const SITES: usize = 3;
 /// Steps of a retaining path shown, nearest to the leaking object first: of the first culprit, and of the others.
@@ -26,9 +28,13 @@ const FEW_STEPS: usize = 3;
 const SHORT_PLACE: usize = 48;
 const LEAST_PLACE: usize = 24;
 
+/// Before the second culprit: it has grown, and has not been seen to grow on.
+const BESIDE: &str =
+    "Grew as well since the baseline, as do caches until they are full and code that is loaded late:";
+
 /// The report as one block of plain text, no wider than 100 columns, to be read in ten seconds.
 ///
-/// Of each culprit, first what was seen in the heap (`seen`, `written`, `held by`), then what was made of it (`inferred`, `to do`).
+/// Of each culprit, first what was seen in the heap (`seen`, `declared`, `held by`), then what was made of it (`inferred`, `to do`).
 pub fn render(report: &LeakReport) -> String {
     let mut block = Block::default();
     let verdict = &report.verdict;
@@ -65,14 +71,20 @@ pub fn render(report: &LeakReport) -> String {
             block.line(4, &format!("{}  +{}", name(&grown.constructor_name), grouped(grown.count_delta)));
         }
     }
+    let mut has_heading = false;
     for (i, reported) in report.culprits.iter().take(SHOWN).enumerate() {
+        if i > 0 && !has_heading && !went_on(note, reported) {
+            has_heading = true;
+            block.line(0, "");
+            block.wrapped(0, BESIDE);
+        }
         culprit(&mut block, i, reported, note);
     }
     if report.culprits.len() > SHOWN {
         block.line(0, "");
         block.line(0, &format!("and {} smaller ones, in the JSON report", report.culprits.len() - SHOWN));
     }
-    sites(&mut block, &report.allocation_sites);
+    sites(&mut block, &report.allocation_sites, note);
     block.line(0, "");
     // By path they are counted one by one as well.
     let by_class = note.matched_by.as_deref() != Some("path");
@@ -99,7 +111,8 @@ fn at_limit(block: &mut Block, at: &HeapLimitRecord, verdict: &VerdictRecord) {
 fn until_then(block: &mut Block, verdict: &VerdictRecord) {
     match verdict.status {
         Status::Leak | Status::Suspect => {
-            block.line(2, &headline(verdict));
+            // How far the limit was at the last sample is not how far it is now.
+            block.line(2, &growth(verdict));
             block.line(2, &numbers(verdict));
         }
         Status::Healthy => block.line(2, "until then the counters showed no leak"),
@@ -108,6 +121,14 @@ fn until_then(block: &mut Block, verdict: &VerdictRecord) {
 }
 
 fn headline(verdict: &VerdictRecord) -> String {
+    let end = match verdict.eta_ms {
+        Some(ms) => format!("; the limit is {} away", duration(ms)),
+        None => String::new(),
+    };
+    format!("{}{end}", growth(verdict))
+}
+
+fn growth(verdict: &VerdictRecord) -> String {
     let what = match verdict.kind {
         Kind::Heap => "the heap",
         Kind::External => "external memory (buffers)",
@@ -116,11 +137,7 @@ fn headline(verdict: &VerdictRecord) -> String {
         Kind::None => "memory",
     };
     let rate = bytes(verdict.growth_bytes_per_second * 60.0);
-    let end = match verdict.eta_ms {
-        Some(ms) => format!("; the limit is {} away", duration(ms)),
-        None => String::new(),
-    };
-    format!("{what} grows by {rate} a minute{end}")
+    format!("{what} grows by {rate} a minute")
 }
 
 fn confirmation(by: &ConfirmedBy) -> String {
@@ -175,6 +192,11 @@ fn second_look(note: &EvidenceNote) -> Option<String> {
     })
 }
 
+/// Whether `reported` was seen to go on growing.
+fn went_on(note: &EvidenceNote, reported: &ReportedCulprit) -> bool {
+    decision(note, reported).is_some_and(|decision| decision.outcome == Outcome::Grew)
+}
+
 /// What a second look decided of `reported`.
 fn decision<'a>(note: &'a EvidenceNote, reported: &ReportedCulprit) -> Option<&'a Decision> {
     let decisions = &note.confirmation.as_ref()?.decisions;
@@ -209,7 +231,7 @@ fn culprit(block: &mut Block, index: usize, reported: &ReportedCulprit, note: &E
 pub(super) fn explanation(block: &mut Block, culprit: &Culprit, known: Option<&KnownLeak>, first: bool) {
     if let Some(location) = &culprit.location {
         let package = location.package.as_ref().map_or(String::new(), |owner| format!("  ({})", name(owner)));
-        block.entry("written", &format!("{}{package}", place(location, ROOM - package.width())));
+        block.entry("declared", &format!("{}{package}", place(location, ROOM - package.width())));
     }
     path(block, &culprit.retainer_path, if first { STEPS } else { FEW_STEPS });
     block.labelled("inferred", mechanism(culprit.pattern));
@@ -237,8 +259,27 @@ fn subject(culprit: &Culprit) -> String {
         (_, Some(function)) => format!("{} `{}`", of("function", "functions"), name(function)),
         ("(string)", _) => of("string", "strings"),
         ("(entry)", _) => of("entry", "entries"),
-        _ => format!("{} {} {}", grouped(count), name(class), if count == 1 { "object" } else { "objects" }),
+        _ => {
+            let class = format!("{}{}", name(class), properties(&culprit.properties));
+            format!("{} {class} {}", grouped(count), if count == 1 { "object" } else { "objects" })
+        }
     }
+}
+
+/// ` {id, method, ...}`: what plain objects have, as much as there is room for.
+fn properties(names: &[String]) -> String {
+    const ROOM: usize = 40;
+    let mut text = String::new();
+    for (i, property) in names.iter().enumerate() {
+        let property = name(property);
+        if i > 0 && text.width() + property.width() > ROOM {
+            text.push_str(", ...");
+            break;
+        }
+        text.push_str(if i > 0 { ", " } else { "" });
+        text.push_str(&property);
+    }
+    if names.is_empty() { text } else { format!(" {{{text}}}") }
 }
 
 fn held(holder: &Holder) -> String {
@@ -314,8 +355,13 @@ pub fn step(step: &PathStep) -> String {
     }
 }
 
-fn sites(block: &mut Block, sites: &[AllocationSite]) {
+fn sites(block: &mut Block, sites: &[AllocationSite], note: &EvidenceNote) {
     if sites.is_empty() {
+        // Whoever asked for them is told why there are none.
+        if let Some(reason) = note.allocation_sites_reason.as_deref().filter(|reason| *reason != SITES_OFF) {
+            block.line(0, "");
+            block.wrapped(0, &format!("Where it was allocated is not known: {reason}"));
+        }
         return;
     }
     block.line(0, "");

@@ -97,7 +97,7 @@ fn a_known_leak_of_a_package_is_said_to_be_one() {
     });
     let text = render(&report);
     for line in [
-        "   written     /app/src/common.ts:3:5  (debug@4.1.1)\n",
+        "   declared    /app/src/common.ts:3:5  (debug@4.1.1)\n",
         "   known       debug@4.1.1, fixed in 4.3.0 (debug-js/debug#678)\n",
         "   fingerprint 0123456789abcdef, first seen 2025-11-21T04:40:00.000Z\n",
     ] {
@@ -183,7 +183,7 @@ fn what_a_second_look_decided_is_said() {
     assert!(grew.contains("looked at once more after 60.0 s, because Page keeps 90 %"), "{grew}");
     assert!(
         grew.contains("what went on growing is named first")
-            && grew.contains("again went on growing, 1 B -> 2 B written"),
+            && grew.contains("again went on growing, 1 B -> 2 B declared"),
         "{grew}"
     );
     let stood = looked_again(None, Outcome::Stood);
@@ -267,4 +267,65 @@ fn a_heap_at_its_limit_is_said_to_be_and_what_it_holds_is_not_called_growth() {
     let text = render(&report);
     assert!(text.contains("\n  too early in the process's life for the counters to tell\n"), "{text}");
     assert!(text.contains("   seen        99,141, with 47.7 MB retained, 504 B each\n"), "{text}");
+}
+
+#[test]
+fn what_only_grew_as_well_is_told_apart() {
+    let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
+    report.culprits.truncate(1);
+    assert!(!render(&report).contains("Grew as well"));
+    let mut other = report.culprits[0].clone();
+    other.culprit.fingerprint = "fedcba9876543210".into();
+    report.culprits.extend([other.clone(), other.clone()]);
+    let text = render(&report);
+    let [first, heading, second] =
+        ["\n1. ", "\nGrew as well since the baseline", "\n2. "].map(|part| text.find(part).expect("there"));
+    assert!(first < heading && heading < second && text.matches("Grew as well").count() == 1, "{text}");
+    // A second leak that was seen to go on is no such thing.
+    report.evidence.confirmation = Some(crate::report::Confirmation {
+        why: "it is near".into(),
+        reason: None,
+        at: Some(UnixMillis(0)),
+        after_ms: Some(60_000),
+        decisions: vec![Decision {
+            fingerprint: other.culprit.fingerprint,
+            constructor_name: "RequestRecord".into(),
+            outcome: Outcome::Grew,
+            first_bytes: 1,
+            second_bytes: 2,
+        }],
+    });
+    assert!(!render(&report).contains("Grew as well"));
+}
+
+#[test]
+fn plain_objects_are_told_by_what_they_have() {
+    let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
+    let culprit = &mut report.culprits[0].culprit;
+    culprit.constructor_name = "Object".into();
+    culprit.properties = vec!["id".into(), "method".into()];
+    assert!(
+        claim(culprit).starts_with("99,141 Object {id, method} objects pile up in Map"),
+        "{}",
+        claim(culprit)
+    );
+    culprit.properties = (0..20).map(|i| format!("property{i}")).collect();
+    let text = claim(culprit);
+    assert!(
+        text.starts_with("99,141 Object {property0, property1, property2, property3, ...} objects"),
+        "{text}"
+    );
+    culprit.properties = vec!["x".repeat(400)];
+    let text = render(&report);
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+}
+
+#[test]
+fn whoever_asked_for_allocation_sites_is_told_why_there_are_none() {
+    let mut report: LeakReport = serde_json::from_str(REPORT).expect("a LeakReport");
+    report.allocation_sites.clear();
+    report.evidence.allocation_sites_reason = Some(SITES_OFF.into());
+    assert!(!render(&report).contains("Where it was allocated"));
+    report.evidence.allocation_sites_reason = Some("too few looks".into());
+    assert!(render(&report).contains("\nWhere it was allocated is not known: too few looks\n"));
 }
