@@ -111,7 +111,7 @@ class MemoryMonitor extends EventEmitter {
     this.#running = true;
     if (this.#refused) this.#tellLater('error', this.#refused);
     this.#refused = undefined;
-    if (problem) this.#tellLater('error', fromJson(JSON.parse(problem)));
+    if (problem) this.#tellLater('error', withoutRecord(fromJson(JSON.parse(problem))));
     else if (this.#options.blackBox) watch(native);
     started(this);
     requests.start(this.#options.intervalMs ?? DEFAULT_INTERVAL_MS);
@@ -397,6 +397,12 @@ class MemoryMonitor extends EventEmitter {
       warn(`the logger given to MemoryMonitor failed: ${error?.message}`, 'HEAPWARDEN_LOGGER');
     }
   }
+}
+
+/** What it means that the recording could not be begun, and the cure. */
+function withoutRecord(error) {
+  error.message += ' (this life is not recorded, everything else goes on; another folder is set by HEAPWARDEN_DIR or the option directory)';
+  return error;
 }
 
 module.exports = { MemoryMonitor };

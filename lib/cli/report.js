@@ -89,6 +89,8 @@ async function writePage(places, file, settings) {
     } catch (error) {
       throw fromNative(error);
     }
+    // On a terminal alone: a script knows what it asked for.
+    if (process.stdout.isTTY) process.stdout.write(`${file}\n`);
   });
   return 0;
 }

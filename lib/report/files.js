@@ -48,7 +48,7 @@ async function evidenceIn(places, signal) {
     }
   };
   for (const place of places.map((given) => path.resolve(given))) {
-    if ((await fs.promises.stat(place)).isDirectory()) await walk(place, 1);
+    if ((await statOf(place)).isDirectory()) await walk(place, 1);
     else {
       found[kindOf(place)].add(place);
       named.push(place);
@@ -56,6 +56,14 @@ async function evidenceIn(places, signal) {
   }
   const newestFirst = (files) => [...files].sort((a, b) => order(path.basename(b), path.basename(a)) || order(a, b));
   return { ...Object.fromEntries(Object.entries(found).map(([kind, files]) => [kind, newestFirst(files)])), named };
+}
+
+async function statOf(place) {
+  try {
+    return await fs.promises.stat(place);
+  } catch (error) {
+    throw new Error(`cannot open ${place}: ${error.code === 'ENOENT' ? 'No such file or directory' : error.message}`, { cause: error });
+  }
 }
 
 const order = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
