@@ -456,6 +456,11 @@ export interface Holder {
 /** One cause of growth. */
 export interface Culprit {
   constructorName: string;
+  /**
+   * Of plain objects (`Object`) what most of them have: the names of their properties, in order, twenty at most; without those that hold a
+   * small whole number, which a snapshot of V8's does not tell of. Empty for objects of a class, and where they differ or are dictionaries.
+   */
+  properties: string[];
   pattern: Pattern;
   countDelta: number;
   sizeDelta: number;

@@ -20,6 +20,7 @@ class LeakySession {
   }
 }
 
+const keptOrders = [];
 const registryOfTenants = { [TENANT]: { openSessions: [] } };
 const bus = new EventEmitter().setMaxListeners(0);
 
@@ -55,4 +56,17 @@ test('a report names the leak at names and tells no secret', async () => {
   assert.deepEqual(leaked(read), []);
   assert.ok(!read.includes('registryOfTenants'));
   assert.equal(registryOfTenants[TENANT].openSessions.length + bus.listenerCount(CHANNEL), 4000);
+});
+
+test('plain objects are told by what they have, and a property that data named is redacted', async () => {
+  const looks = new Evidence(
+    { directory: os.tmpdir(), intervalMs: 0, evidence: 'summary' }, () => ({ heap: 8 << 20, memoryBytes: 4e9 }));
+  await looks.takeBaseline();
+  for (let i = 0; i < 3000; i++) keptOrders.push({ orderText: `order ${i}`, placedBy: `user ${i}`, [TENANT]: `value ${i}` });
+  const report = await looks.report({ status: 'leak', kind: 'heap' }, (error) => { throw error; });
+  const [first] = report.culprits;
+  assert.deepEqual([first.constructorName, first.properties], ['Object', ['orderText', 'placedBy', TENANT]]);
+  assert.deepEqual(redactReport(report).culprits[0].properties, ['orderText', 'placedBy', '(redacted)']);
+  assert.deepEqual(redactReport(report, 'shape').culprits[0].properties, Array(3).fill('(redacted)'));
+  assert.equal(keptOrders.length, 3000);
 });

@@ -46,8 +46,14 @@ function culpritLine({ culprits: [first], evidence }) {
   const where = first?.location ? ` (${first.location.file}:${first.location.line})` : '';
   const more = evidence.baselineAt ? 'more ' : '';
   return first
-    ? `${first.constructorName}, ${first.countDelta} ${more}objects, held by ${first.retainerPath[0]?.name ?? 'a root'}${where}`
+    ? `${classOf(first)}, ${first.countDelta} ${more}objects, held by ${first.retainerPath[0]?.name ?? 'a root'}${where}`
     : `no culprit named: ${evidence.reason ?? 'nothing stood out'}`;
+}
+
+/** Of plain objects with what they have. */
+function classOf({ constructorName, properties = [] }) {
+  if (properties.length === 0) return constructorName;
+  return `${constructorName} {${properties.slice(0, 4).join(', ')}${properties.length > 4 ? ', ...' : ''}}`;
 }
 
 /** Why the container is thought to be in danger. */

@@ -20,7 +20,7 @@ function noteSpelled(report, names = []) {
 }
 
 /** Keys under which a name stands that data may have given: a property's, an event's, a class's. */
-const NAMES = new Set(['edge', 'name', 'event', 'label', 'constructorName', 'functionName']);
+const NAMES = new Set(['edge', 'name', 'event', 'label', 'constructorName', 'functionName', 'properties']);
 /** Keys of what lies in files: at `shape` the names of functions and files go, too. */
 const PLACES = new Set(['location', 'reachedThrough', 'allocatedAt']);
 /** Sentences of ours with names in them. */

@@ -208,6 +208,7 @@ mod tests {
     fn culprit(name: &str, count: i64, bytes: i64) -> Culprit {
         Culprit {
             constructor_name: name.into(),
+            properties: Vec::new(),
             pattern: Pattern::Collection,
             count_delta: count,
             size_delta: bytes,

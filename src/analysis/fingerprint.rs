@@ -316,6 +316,7 @@ mod tests {
         };
         Culprit {
             constructor_name: class.into(),
+            properties: Vec::new(),
             pattern: Pattern::Collection,
             count_delta: 5,
             size_delta: 50,

@@ -56,6 +56,9 @@ fn gather<'a>(value: &'a Value, names: &mut FxHashSet<&'a str>) {
         Value::Object(fields) => {
             for (key, value) in fields {
                 match value {
+                    Value::Array(items) if key == "properties" => {
+                        names.extend(items.iter().filter_map(Value::as_str));
+                    }
                     Value::String(name) if KEYS.contains(&key.as_str()) => {
                         names.insert(name);
                     }
@@ -80,17 +83,20 @@ mod tests {
         let (pool, cache) = (s.node("code", "(constant pool)", 8), s.node("string", "cache", 8));
         s.edge(pool, "internal", "0", cache);
         let (object, value) = (s.node("object", "Object", 8), s.node("string", "tok_2", 8));
-        for name in ["cache", "get cache", "tok_1", "shared"] {
+        for name in ["cache", "get cache", "set cache", "tok_1", "shared"] {
             s.edge(object, "property", name, value);
         }
         let context = s.node("object", CONTEXT, 8);
         s.edge(context, "context", "shared", object);
         s.closure("Session", "app.js", 3);
         let told = json!({
-            "culprits": [{ "constructorName": "Session", "holder": { "name": "shared", "event": "tok_2" },
+            "culprits": [{ "constructorName": "Session", "properties": ["tok_1", "set cache"], "holder": { "name": "shared", "event": "tok_2" },
                            "retainerPath": [{ "name": "Object", "edge": "cache" }, { "name": "Object", "edge": "tok_1" }] }],
             "advice": "tok_1", "constructors": [{ "constructorName": "get cache" }, { "constructorName": "tok_1" }]
         });
-        assert_eq!(spelled_names(&s.graph(), &told), ["Session", "cache", "get cache", "shared"]);
+        assert_eq!(
+            spelled_names(&s.graph(), &told),
+            ["Session", "cache", "get cache", "set cache", "shared"]
+        );
     }
 }

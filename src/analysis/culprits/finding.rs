@@ -10,6 +10,7 @@ use super::pattern::recognise;
 use super::place::place;
 use super::refine::refined;
 use super::scene::Scene;
+use super::shape::shape;
 use super::{Culprit, Ground, Least, MAX_STEPS, is_program_class};
 use crate::analysis::diff::signed;
 use crate::analysis::fingerprint::fingerprint;
@@ -18,6 +19,9 @@ use crate::analysis::path::{
 };
 use crate::graph::path::Paths;
 use crate::graph::{Graph, Node, NodeKind};
+
+/// The class of objects that have none.
+const PLAIN: &str = "Object";
 
 /// A unit of growth that is worth telling.
 pub(crate) struct Finding {
@@ -116,6 +120,7 @@ impl Finding {
         let name = self.called.map_or_else(|| label(graph, self.sample), str::to_owned);
         let advice = advice(&scene, &name, recognised.pattern, holder.as_ref(), &steps);
         let mut culprit = Culprit {
+            properties: if name == PLAIN { shape(graph, &self.unit.nodes) } else { Vec::new() },
             constructor_name: name,
             pattern: recognised.pattern,
             count_delta: signed(self.count),

@@ -26,6 +26,7 @@ mod pool;
 mod refine;
 mod region;
 mod scene;
+mod shape;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -83,6 +84,10 @@ const LEAST_OWNERS: usize = 128;
 pub struct Culprit {
     /// The class that grows; `(closure) name` for functions, `(string)` for text.
     pub constructor_name: String,
+    /// Of plain objects, what most of them have: the names of their properties, in the order in which they were added, if these are few enough
+    /// to be a shape and not a dictionary. Of those that hold a small integer a snapshot has nothing. Empty for objects of a class.
+    #[serde(default)]
+    pub properties: Vec<String>,
     /// By what mechanism it is kept.
     pub pattern: Pattern,
     /// How many more there are.
