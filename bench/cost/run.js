@@ -72,7 +72,7 @@ const PARTS = {
     }));
   },
   async throughput() {
-    const rows = bench('overhead/turns.js', ['--rounds', String(quick(20, 100))], 'turns.json');
+    const rows = bench('overhead/turns.js', ['--rounds', String(quick(30, 100))], 'turns.json');
     return rows.flatMap(({ app, rounds, perSecond, cpuUs, parts: { everything, again } }) => [
       { what: `throughput of *${app}*, everything on`, figure: `${told(everything.throughput, 4)} of ${perSecond.toFixed(0)} requests a second; two times without ${told(again.throughput, 4)}`, allowed: 'at least 0.995', isMet: everything.throughput.value >= 0.995, how: `${rounds} rounds of turns of a second in one process` },
       { what: `processor time a request of *${app}*`, figure: `${told(everything.cpu, 4)} of ${cpuUs.toFixed(1)} µs; two times without ${told(again.cpu, 4)}`, how: 'the same turns' },

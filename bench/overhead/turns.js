@@ -1,13 +1,14 @@
 'use strict';
 
 // What Heapwarden with everything on costs a server's throughput, to a hundredth or less: node bench/overhead/turns.js [--rounds 60]
-//   [--seconds 6] [--settle 2] [--apps hello,api] [--parts everything] [--connections 32] [--pipelining 10] [--node PATH] [--json FILE]
+//   [--seconds 1] [--settle 2] [--apps hello,api] [--parts everything] [--connections 32] [--pipelining 10] [--node PATH] [--json FILE]
 //
 // Two processes that do the same differ by several hundredths in how fast they are, by where their code and data happen to lie. So here it is one
 // process, under load all the time, in which Heapwarden is started and stopped by turns. A round is a turn with each part and two without, in an order
 // drawn anew; a pair is a turn with a part, or the second without (`again`), and the first without. What is told is the median over the pairs.
 // Parts are everything, defaults, least, routes, blackBox, listeners, containerWatch, auditor: see turns-server.js.
-// What is only there, loaded and stopped, is in both turns of a pair: that is for run.js.
+// What stays after a first start and stop is in both turns of a pair: switched.js sees that. Measured begins --settle seconds after a switch, of which each
+// has V8 compile functions anew.
 
 const fs = require('node:fs');
 const { setTimeout: passed } = require('node:timers/promises');
@@ -18,7 +19,7 @@ const { UnderLoad } = require('./under-load');
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '60' }, seconds: { type: 'string', default: '6' }, apps: { type: 'string', default: 'hello,api' },
+    rounds: { type: 'string', default: '60' }, seconds: { type: 'string', default: '1' }, apps: { type: 'string', default: 'hello,api' },
     connections: { type: 'string', default: '32' }, pipelining: { type: 'string', default: '10' }, node: { type: 'string', default: process.execPath },
     json: { type: 'string' }, parts: { type: 'string', default: 'everything' }, settle: { type: 'string', default: '2' },
   },
