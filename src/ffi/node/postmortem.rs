@@ -1,6 +1,5 @@
 //! What recordings say of deaths.
 
-use std::io::Read;
 use std::path::Path;
 
 use napi::bindgen_prelude::{Env, Object};
@@ -66,11 +65,8 @@ fn examine(path: &Path) -> Result<Finding> {
 }
 
 /// A regular file's bytes, no more than a recording can have.
-fn content(path: &Path) -> Result<Vec<u8>> {
+fn content(path: &Path) -> Result<os::Region> {
     let file = os::input::open_regular(path)?;
-    // As long as it will be: grown bit by bit it would be there twice.
     let length = file.metadata().map_or(0, |metadata| metadata.len()).min(MOST_BYTES as u64);
-    let mut bytes = Vec::with_capacity(length as usize + 1);
-    file.take(MOST_BYTES as u64).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, &e))?;
-    Ok(bytes)
+    os::Region::read(file, length as usize).map_err(|e| Error::io("read", path, &e))
 }

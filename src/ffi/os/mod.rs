@@ -21,6 +21,7 @@ mod native_heap;
 pub mod pending;
 mod pipe;
 mod published;
+mod region;
 #[cfg(target_os = "linux")]
 mod statm;
 #[cfg(target_os = "linux")]
@@ -32,6 +33,7 @@ use std::sync::{Mutex, PoisonError, Weak};
 
 pub use pipe::Pipe;
 pub use published::Published;
+pub use region::Region;
 
 use crate::sample::{ProcessFigures, ProcessSource};
 #[cfg(target_os = "linux")]
