@@ -1,5 +1,8 @@
 //! What is recorded at each tick takes no memory from the allocator: counted, not believed.
 
+// With Node the library has an allocator of its own, and a program has one.
+#![cfg(not(feature = "node"))]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -13,3 +13,8 @@
 mod node;
 mod os;
 mod v8;
+
+/// Of this library alone: the host's memory is allocated as it is without it.
+#[cfg(unix)]
+#[global_allocator]
+static ALLOCATOR: os::Blocks = os::Blocks;

@@ -1,5 +1,6 @@
 //! What recordings say of deaths.
 
+use std::io::Read;
 use std::path::Path;
 
 use napi::bindgen_prelude::{Env, Object};
@@ -65,8 +66,11 @@ fn examine(path: &Path) -> Result<Finding> {
 }
 
 /// A regular file's bytes, no more than a recording can have.
-fn content(path: &Path) -> Result<os::Region> {
+fn content(path: &Path) -> Result<Vec<u8>> {
     let file = os::input::open_regular(path)?;
+    // As long as it will be: grown bit by bit it would be there twice.
     let length = file.metadata().map_or(0, |metadata| metadata.len()).min(MOST_BYTES as u64);
-    os::Region::read(file, length as usize).map_err(|e| Error::io("read", path, &e))
+    let mut bytes = Vec::with_capacity(length as usize + 1);
+    file.take(MOST_BYTES as u64).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, &e))?;
+    Ok(bytes)
 }

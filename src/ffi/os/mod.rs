@@ -2,6 +2,8 @@
 
 #[cfg(all(test, target_os = "linux"))]
 mod alone;
+#[cfg(unix)]
+mod blocks;
 mod cgroup;
 #[cfg(target_os = "linux")]
 pub mod clone;
@@ -21,7 +23,6 @@ mod native_heap;
 pub mod pending;
 mod pipe;
 mod published;
-mod region;
 #[cfg(target_os = "linux")]
 mod statm;
 #[cfg(target_os = "linux")]
@@ -31,9 +32,10 @@ use std::sync::Arc;
 #[cfg(target_os = "linux")]
 use std::sync::{Mutex, PoisonError, Weak};
 
+#[cfg(unix)]
+pub use blocks::Blocks;
 pub use pipe::Pipe;
 pub use published::Published;
-pub use region::Region;
 
 use crate::sample::{ProcessFigures, ProcessSource};
 #[cfg(target_os = "linux")]
