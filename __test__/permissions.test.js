@@ -148,7 +148,7 @@ test('what is written of a death, and of its being told, is the same', { skip: p
   const leak = 'class Held { constructor(n) { this.n = new Array(50).fill(n); } } global.all = []; setInterval(() => { for (let i = 0; i < 5000; i++) all.push(new Held(i)); }, 5)';
   const died = await node('0777', ['--max-old-space-size=24', '-r', REGISTER, '-e', leak], env);
   assert.notEqual(died.code, 0);
-  const { output } = await node('0777', ['-r', REGISTER, '-e', 'setTimeout(() => {}, 1500)'], env);
+  const { output } = await node('0777', ['-r', REGISTER, '-e', 'setTimeout(() => {}, 5000)'], env);
   assert.match(output, /limit/, 'the death is told of');
   const names = below(root).map(([place]) => path.basename(place));
   for (const kind of [/^heapwarden-postmortem-/, /\.told$/]) assert.ok(names.some((name) => kind.test(name)), `${kind} of ${names}`);
