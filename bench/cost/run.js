@@ -116,9 +116,16 @@ async function main() {
   if (values.write) {
     const file = path.join(ROOT, 'docs', 'cost.md');
     const page = fs.readFileSync(file, 'utf8');
-    fs.writeFileSync(file, `${page.slice(0, page.indexOf(BEGIN) + BEGIN.length)}\n${text}${page.slice(page.indexOf(END))}`);
+    const [from, to] = [page.indexOf(BEGIN) + BEGIN.length, page.indexOf(END)];
+    fs.writeFileSync(file, `${page.slice(0, from)}\n${values.only ? merged(page.slice(from, to), rows) : text}${page.slice(to)}`);
   }
   if (rows.some(({ isMet }) => isMet === false)) process.exitCode = 1;
+}
+
+/** What is on the page, with the rows that were measured now in place of those of the same name. */
+function merged(before, rows) {
+  const anew = new Map(rows.map((row) => [row.what, table([row]).trim().split('\n').pop()]));
+  return before.trimStart().replace(/^\| ([^|]*) \|.*$/gm, (line, what) => anew.get(what.trim()) ?? line);
 }
 
 main().catch((error) => {
