@@ -111,7 +111,7 @@ async function main() {
     console.error(table(part));
   }
   const load = os.loadavg()[1].toFixed(1);
-  const text = `Node ${version.slice(1)}, ${os.cpus()[0].model}, ${os.cpus().length} cores, Linux ${os.release()}, load ${load}; medians with 95 % intervals.\n\n${table(rows)}\n`;
+  const text = `Node ${version.slice(1)}, ${os.cpus()[0].model}, ${os.cpus().length} cores, Linux ${os.release().split('-')[0]}, load ${load}; medians with 95 % intervals.\n\n${table(rows)}\n`;
   console.log(text);
   if (values.write) {
     const file = path.join(ROOT, 'docs', 'cost.md');
