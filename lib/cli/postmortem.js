@@ -2,10 +2,10 @@
 
 // `heapwarden postmortem`: of what a process died, as its recording has it.
 
-const fs = require('node:fs');
 const path = require('node:path');
 const native = require('../load');
 const { examine, isBad, mainOf, namesIn, recordingsAmong } = require('../deaths');
+const { isFolder } = require('../folder');
 const { jsonForNative, plain } = require('../plain');
 
 const summary = 'tells of what a recorded process died';
@@ -36,20 +36,12 @@ const MOST_OTHERS = 50;
 async function run(values, places, { UsageError, print }) {
   if (places.length > 1) throw new UsageError(`expected one directory or file, found ${places.length}`);
   const place = path.resolve(places[0] ?? (process.env.HEAPWARDEN_DIR?.trim() || 'heapwarden-evidence'));
-  const found = isDirectory(place) ? await ofDirectory(place) : { finding: await examine(place), others: [], unreadable: [] };
+  const found = isFolder(place) ? await ofDirectory(place) : { finding: await examine(place), others: [], unreadable: [] };
   if (values.json) {
     const document = { schemaVersion: native.POSTMORTEM_SCHEMA_VERSION, place, ...found };
     return print(`${JSON.stringify(document, null, 2)}\n`);
   }
   return print(text(found, values.ascii === true || !isUtf8()));
-}
-
-function isDirectory(place) {
-  try {
-    return fs.statSync(place).isDirectory();
-  } catch (error) {
-    throw new Error(`cannot open ${place}: ${error.code === 'ENOENT' ? 'No such file or directory' : error.message}`, { cause: error });
-  }
 }
 
 /** The newest death in a directory, and the other lives. */

@@ -2,7 +2,7 @@
 
 // `heapwarden summarize`: what a snapshot contains.
 
-const fs = require('node:fs');
+const { isFolder } = require('../folder');
 const { histogramSnapshot, summarizeSnapshot } = require('../snapshot');
 const { atLength } = require('./long');
 const { block, bytes, paint, place, table } = require('./text');
@@ -38,7 +38,7 @@ async function run(values, files, { UsageError, print }) {
   if (!/^[12]$/.test(values.threads)) throw new UsageError(`--threads: expected 1 or 2, found "${values.threads}"`);
   const top = rows(values.top, UsageError);
   const source = files[0] === '-' ? process.stdin : files[0];
-  if (fs.statSync(files[0], { throwIfNoEntry: false })?.isDirectory()) {
+  if (source !== process.stdin && isFolder(source)) {
     throw new Error(`expected a snapshot, found the folder ${files[0]}: heapwarden report reads folders`);
   }
   const found = await atLength((how) => (values.histogram

@@ -4,6 +4,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { isFolder } = require('../folder');
 
 const REPORT = /^heapwarden-leak-.+\.json$/;
 const RECORDING = /^heapwarden-flight-.+\.hwr$/;
@@ -48,7 +49,7 @@ async function evidenceIn(places, signal) {
     }
   };
   for (const place of places.map((given) => path.resolve(given))) {
-    if ((await statOf(place)).isDirectory()) await walk(place, 1);
+    if (isFolder(place)) await walk(place, 1);
     else {
       found[kindOf(place)].add(place);
       named.push(place);
@@ -56,14 +57,6 @@ async function evidenceIn(places, signal) {
   }
   const newestFirst = (files) => [...files].sort((a, b) => order(path.basename(b), path.basename(a)) || order(a, b));
   return { ...Object.fromEntries(Object.entries(found).map(([kind, files]) => [kind, newestFirst(files)])), named };
-}
-
-async function statOf(place) {
-  try {
-    return await fs.promises.stat(place);
-  } catch (error) {
-    throw new Error(`cannot open ${place}: ${error.code === 'ENOENT' ? 'No such file or directory' : error.message}`, { cause: error });
-  }
 }
 
 const order = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
