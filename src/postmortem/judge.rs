@@ -233,15 +233,14 @@ impl Case<'_> {
         evidence.push(certain(said(words)));
         let signal = signal_name(words.signal);
         if self.recording.life().last_seen > words.at {
-            evidence.push(certain(format!(
-                "it was seen for some time after {signal}: it ended later, or was killed"
-            )));
+            evidence.push(certain(format!("it was seen for some time after {signal}")));
+            let what = format!("{signal} was to end it, and it ended later or was killed");
+            return Cause { certainty: Certainty::Inferred, ..plain(CauseKind::Terminated, &what) };
         }
         Cause {
             exit_code: Some(exit_code(words.signal)),
-            what: format!("{signal} ended it"),
-            signal: Some(signal),
-            ..plain(CauseKind::Terminated, "")
+            signal: Some(signal.clone()),
+            ..plain(CauseKind::Terminated, &format!("{signal} ended it"))
         }
     }
 
@@ -412,7 +411,10 @@ fn uncaught(
     evidence: &mut Vec<Claim>,
 ) -> Cause {
     let name = match exception.origin.as_str() {
-        "unhandledRejection" if !is_of_the_top(&exception.text) => "a rejection that nobody handled",
+        "unhandledRejection" if is_of_the_top(&exception.text) => {
+            "an exception or a rejection that nobody handled"
+        }
+        "unhandledRejection" => "a rejection that nobody handled",
         _ => "an exception that nobody caught",
     };
     let first = exception.text.lines().next().unwrap_or_default();
@@ -431,8 +433,8 @@ fn uncaught(
     }
 }
 
-/// Whether the stack begins at the top of a module. With `--import`, and in ES modules always, Node runs that in a promise, and tells an
-/// exception thrown there as a rejection that nobody handled.
+/// Whether it came up while a module was being run. With `--import`, and for ES modules always, Node does that in a promise, and tells what is
+/// thrown there as a rejection that nobody handled: the two cannot be told apart.
 fn is_of_the_top(text: &str) -> bool {
     text.contains("at Module._compile (") || text.contains("at ModuleJob.run (")
 }
@@ -461,22 +463,7 @@ fn exit_code(signal: u32) -> i32 {
 }
 
 fn signal_name(signal: u32) -> String {
-    // The numbers are those of Linux and macOS for all but SIGBUS, which a recording of Linux has as 7.
-    let name = match signal {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        4 => "SIGILL",
-        5 => "SIGTRAP",
-        SIGABRT => "SIGABRT",
-        7 | 10 => "SIGBUS",
-        8 => "SIGFPE",
-        SIGKILL => "SIGKILL",
-        11 => "SIGSEGV",
-        15 => "SIGTERM",
-        31 => "SIGSYS",
-        other => return format!("signal {other}"),
-    };
-    name.to_owned()
+    crate::recorder::signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned)
 }
 
 #[cfg(test)]

@@ -310,6 +310,12 @@ fn ends_that_were_recorded_are_certain() {
         assert_cause(&asked, Terminated, Certain, Some(code));
         assert!(!asked.is_bad());
     }
+    // Process 1 of a container goes on, and what it ended of after that is not known.
+    let mut later = Told::leak().words(15, 0, 4711);
+    later.0.words.as_mut().expect("words").at = UnixMillis(BEGAN + 1000);
+    let later = later.judged();
+    assert_cause(&later, Terminated, Certainty::Inferred, None);
+    assert!(later.cause.what.contains("SIGTERM was to end it"), "{}", later.cause.what);
     assert!(!ended(EndKind::Exit, Some(3)).is_bad() && Told::healthy().judged().is_bad());
 }
 
@@ -359,4 +365,24 @@ fn the_end_of_time_is_a_time_like_others() {
     let finding = told.judged();
     assert_eq!(finding.series.len(), 20, "the last alone is recent, and so many are told at least");
     render(&finding, Style::Blocks);
+}
+
+#[test]
+fn what_is_thrown_while_a_module_is_run_may_be_either() {
+    let said = |origin: &str, text: &str| {
+        let mut told = Told::healthy().exception().end(EndKind::Exit, Some(1));
+        let exception = told.0.exception.as_mut().expect("an exception");
+        (exception.origin, exception.text) = (origin.to_owned(), format!("Error: x\n    at {text}"));
+        told.judged().cause.what
+    };
+    assert_eq!(said("unhandledRejection", "serve (/a.js:1:1)"), "a rejection that nobody handled: Error: x");
+    for place in
+        ["Module._compile (node:internal/modules/cjs/loader:1:1)", "ModuleJob.run (node:internal/x:1:1)"]
+    {
+        assert_eq!(
+            said("unhandledRejection", place),
+            "an exception or a rejection that nobody handled: Error: x"
+        );
+        assert_eq!(said("uncaughtException", place), "an exception that nobody caught: Error: x");
+    }
 }

@@ -24,7 +24,7 @@ pub use event::{Event, Incident, IncidentKind, IncidentPhase, LimitedText, Metri
 pub use header::Header;
 pub use layout::{DEFAULT_BYTES, Layout, MOST_BYTES, Region, SMALLEST_BYTES, TextKind};
 pub use life::{Ended, Life};
-pub use record::{End, EndKind, Exception, Words};
+pub use record::{End, EndKind, Exception, Words, signal_name};
 pub use recording::{Damage, Judgement, RecordedEvent, RecordedSample, Recording, State, StoredText};
 pub use writer::{Medium, Recorder};
 

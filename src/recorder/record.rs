@@ -178,6 +178,25 @@ pub struct Words {
     pub waited_ms: u64,
 }
 
+/// What a signal is called; nothing for one that no recording has. The numbers are those of Linux and macOS for all but SIGBUS, which a recording
+/// of Linux has as 7.
+pub fn signal_name(number: u32) -> Option<&'static str> {
+    Some(match number {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        7 | 10 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        15 => "SIGTERM",
+        31 => "SIGSYS",
+        _ => return None,
+    })
+}
+
 /// Kinds in [`super::Layout::WORDS`].
 pub mod words {
     /// A signal that ends the process, or may.

@@ -14,7 +14,7 @@ use super::{to_json, to_napi};
 use crate::error::{Error, ErrorKind, Result};
 use crate::recorder::{
     DEFAULT_BYTES, End, EndKind, Ended, Event, Exception, Header, Incident, Life, MOST_BYTES, RecordedEvent,
-    Recorder, Recording, SMALLEST_BYTES, StoredText, TextKind, Words,
+    Recorder, Recording, SMALLEST_BYTES, StoredText, TextKind, Words, signal_name,
 };
 use crate::report::{SampleRecord, VerdictRecord};
 use crate::storage::{Budget, sweep};
@@ -341,22 +341,6 @@ fn words_view(words: &Words) -> Value {
         "sender": words.sender,
         "waitedMs": words.waited_ms,
     })
-}
-
-/// The numbers of Linux, which a recording has.
-fn signal_name(number: u32) -> Option<&'static str> {
-    let names = [
-        (1, "SIGHUP"),
-        (2, "SIGINT"),
-        (4, "SIGILL"),
-        (5, "SIGTRAP"),
-        (6, "SIGABRT"),
-        (7, "SIGBUS"),
-        (8, "SIGFPE"),
-        (11, "SIGSEGV"),
-        (15, "SIGTERM"),
-    ];
-    names.into_iter().find_map(|(n, name)| (n == number).then_some(name))
 }
 
 fn exception_view(exception: &Exception) -> Value {
