@@ -16,6 +16,8 @@ const { bridge } = require('../lib/bridge');
 const { Evidence } = require('../lib/evidence');
 const { environmentOptions, monitorOptions } = require('../lib/options');
 const { SuspectSites } = require('../lib/suspect-sites');
+const native = require('../lib/load');
+const GOLDEN = require('./golden/leak-report.json');
 const { ROOT, evaluate, folder, gc, run, sleep, until } = require('./support');
 
 const FIXTURE = path.join(__dirname, 'fixtures', 'allocating.js');
@@ -351,7 +353,12 @@ describe('at a suspicion', () => {
     const sites = new SuspectSites(monitorOptions());
     sites.begin();
     assert.equal(isSampling(), false);
-    assert.equal(sites.end(never).reason, 'allocation sites are switched off');
+    const { reason } = sites.end(never);
+    assert.equal(reason, 'allocation sites are switched off');
+    // Of which the report for people says nothing, and of other reasons what they are.
+    const rendered = (why) => native.renderLeakReport(JSON.stringify({ ...GOLDEN, allocationSites: [], evidence: { ...GOLDEN.evidence, allocationSitesReason: why } }));
+    assert.doesNotMatch(rendered(reason), /allocated is not known/);
+    assert.match(rendered('too few looks'), /Where it was allocated is not known: too few looks/);
   });
 
   test('looks wait for a collection where V8 need not be told to collect', { skip: !bridge.available }, async () => {

@@ -28,7 +28,7 @@ const FEW_STEPS: usize = 3;
 const SHORT_PLACE: usize = 48;
 const LEAST_PLACE: usize = 24;
 
-/// Before the second culprit: it has grown, and has not been seen to grow on.
+/// Before the first culprit below the top that has grown since the baseline, and was not seen to grow on.
 const BESIDE: &str =
     "Grew as well since the baseline, as do caches until they are full and code that is loaded late:";
 
@@ -73,7 +73,7 @@ pub fn render(report: &LeakReport) -> String {
     }
     let mut has_heading = false;
     for (i, reported) in report.culprits.iter().take(SHOWN).enumerate() {
-        if i > 0 && !has_heading && !went_on(note, reported) {
+        if i > 0 && note.baseline_at.is_some() && !has_heading && !went_on(note, reported) {
             has_heading = true;
             block.line(0, "");
             block.wrapped(0, BESIDE);
@@ -84,7 +84,9 @@ pub fn render(report: &LeakReport) -> String {
         block.line(0, "");
         block.line(0, &format!("and {} smaller ones, in the JSON report", report.culprits.len() - SHOWN));
     }
-    sites(&mut block, &report.allocation_sites, note);
+    // Nobody is told at the limit, whether they asked or not.
+    let reason = note.allocation_sites_reason.as_deref().filter(|_| report.reason != Reason::HeapLimit);
+    sites(&mut block, &report.allocation_sites, reason);
     block.line(0, "");
     // By path they are counted one by one as well.
     let by_class = note.matched_by.as_deref() != Some("path");
@@ -355,10 +357,10 @@ pub fn step(step: &PathStep) -> String {
     }
 }
 
-fn sites(block: &mut Block, sites: &[AllocationSite], note: &EvidenceNote) {
+fn sites(block: &mut Block, sites: &[AllocationSite], reason: Option<&str>) {
     if sites.is_empty() {
         // Whoever asked for them is told why there are none.
-        if let Some(reason) = note.allocation_sites_reason.as_deref().filter(|reason| *reason != SITES_OFF) {
+        if let Some(reason) = reason.filter(|reason| *reason != SITES_OFF) {
             block.line(0, "");
             block.wrapped(0, &format!("Where it was allocated is not known: {reason}"));
         }

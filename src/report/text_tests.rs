@@ -281,6 +281,10 @@ fn what_only_grew_as_well_is_told_apart() {
     let [first, heading, second] =
         ["\n1. ", "\nGrew as well since the baseline", "\n2. "].map(|part| text.find(part).expect("there"));
     assert!(first < heading && heading < second && text.matches("Grew as well").count() == 1, "{text}");
+    // Where there was no look before, as at the heap's limit, nothing is known to have grown.
+    let before = report.evidence.baseline_at.take();
+    assert!(!render(&report).contains("Grew as well"));
+    report.evidence.baseline_at = before;
     // A second leak that was seen to go on is no such thing.
     report.evidence.confirmation = Some(crate::report::Confirmation {
         why: "it is near".into(),
@@ -328,4 +332,6 @@ fn whoever_asked_for_allocation_sites_is_told_why_there_are_none() {
     assert!(!render(&report).contains("Where it was allocated"));
     report.evidence.allocation_sites_reason = Some("too few looks".into());
     assert!(render(&report).contains("\nWhere it was allocated is not known: too few looks\n"));
+    report.reason = Reason::HeapLimit;
+    assert!(!render(&report).contains("Where it was allocated"));
 }
