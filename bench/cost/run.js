@@ -9,7 +9,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { meanWithInterval } = require('../overhead/statistics');
+const { intervalText: told, meanWithInterval } = require('../overhead/statistics');
 const { idle } = require('./idle');
 const { loop } = require('./loop');
 const { resident } = require('./resident');
@@ -28,7 +28,6 @@ const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwarden-cost-'));
 process.on('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
 const where = { node: values.node, directory };
 
-const told = ({ value, low, high }, digits) => `${value.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
 
 /** Runs another benchmark; gives its JSON, from the file that it is told to write or from its last line. */
 function bench(script, args, file) {

@@ -42,6 +42,11 @@ function medianWithInterval(values) {
   return { value: median(values), low: medians[Math.floor(medians.length * 0.025)], high: medians[Math.ceil(medians.length * 0.975) - 1] };
 }
 
+/** `0.9936 (0.9845 to 1.0010)`. */
+function intervalText({ value, low, high }, digits) {
+  return `${value.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
+}
+
 /** `values` in an order drawn by `random`. */
 function shuffled(values, random) {
   const order = [...values];
@@ -52,4 +57,4 @@ function shuffled(values, random) {
   return order;
 }
 
-module.exports = { meanWithInterval, medianWithInterval, ratioWithInterval, shuffled };
+module.exports = { intervalText, meanWithInterval, medianWithInterval, ratioWithInterval, shuffled };

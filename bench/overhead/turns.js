@@ -14,7 +14,7 @@ const fs = require('node:fs');
 const { setTimeout: passed } = require('node:timers/promises');
 const { parseArgs } = require('node:util');
 const { seeded } = require('../snapshots/random');
-const { medianWithInterval, shuffled } = require('./statistics');
+const { intervalText, medianWithInterval, shuffled } = require('./statistics');
 const { UnderLoad } = require('./under-load');
 
 const { values } = parseArgs({
@@ -66,7 +66,7 @@ function row(app, rounds) {
   return { app, rounds: rounds.length, perSecond: absolute('perSecond'), cpuUs: absolute('cpuUs'), parts };
 }
 
-const told = ({ value, low, high }) => `${value.toFixed(4)} (${low.toFixed(4)} to ${high.toFixed(4)})`;
+const told = (interval) => intervalText(interval, 4);
 
 async function main() {
   const random = seeded(Date.now() % 1_000_000).next;
