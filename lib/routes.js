@@ -31,6 +31,8 @@ let byRoute = new WeakMap();
 /** Servers that are Fastify's, where not all requests are heard of. */
 let fastify = new WeakSet();
 let users = 0;
+/** Whether any request ever had `kRoute`: to look for what is not there costs more on Express's requests, with eight prototypes, than all else here. */
+let isTold = false;
 
 /** The number of a route, a new one where there is room. */
 function numberOf(name) {
@@ -87,9 +89,11 @@ function ofExpress(method, route, base) {
 /** The number of a completed request's route; nothing for one that is counted, or was not heard of when its route was told. */
 function numberOfRequest(request, server) {
   const { method } = request;
-  const pattern = request[kRoute];
-  if (pattern === COUNTED) return undefined;
-  if (pattern !== undefined) return ofPattern(method, pattern);
+  if (isTold) {
+    const pattern = request[kRoute];
+    if (pattern === COUNTED) return undefined;
+    if (pattern !== undefined) return ofPattern(method, pattern);
+  }
   const { route } = request;
   if (route !== null && typeof route === 'object') {
     return ofExpress(method, route, typeof request.baseUrl === 'string' ? request.baseUrl : '');
@@ -116,6 +120,7 @@ function onHandler({ request, route }) {
   try {
     if (typeof route?.url !== 'string') return;
     const { raw } = request;
+    isTold = true;
     if (!requestChannels.isPaced) {
       raw[kRoute] = route.url;
       return;
@@ -146,6 +151,7 @@ const listener = {
 function nameRoute(request, pattern) {
   if (request === null || typeof request !== 'object') throw invalidArg('request', 'a request of node:http', request);
   if (typeof pattern !== 'string' || pattern === '') throw invalidArg('pattern', 'a text', pattern);
+  isTold = true;
   if (request[kRoute] !== COUNTED) request[kRoute] = pattern;
 }
 
