@@ -5,7 +5,7 @@
 //
 // Two processes that do the same differ by several hundredths in how fast they are, by where their code and data happen to lie. So here it is one
 // process, under load all the time, in which Heapwarden is started and stopped by turns. A round is a turn with each part and two without, in an order
-// drawn anew; a pair is a turn with a part, or the second without (`again`), and the first without. What is told is the median over the pairs.
+// drawn anew; a pair is a turn with a part and the mean of the two without, or (`again`) these two. What is told is the median over the pairs.
 // Parts are everything, defaults, least, routes, blackBox, listeners, containerWatch, auditor: see turns-server.js.
 // What stays after a first start and stop is in both turns of a pair: switched.js sees that. Measured begins --settle seconds after a switch, of which each
 // has V8 compile functions anew.
@@ -61,7 +61,8 @@ async function measure(app, random) {
 
 function row(app, rounds) {
   const absolute = (key) => medianWithInterval(rounds.map(({ off }) => off[key])).value;
-  const ratio = (name, key) => medianWithInterval(rounds.map((round) => round[name][key] / round.off[key]));
+  const without = (round, name, key) => (name === 'again' ? round.off[key] : (round.off[key] + round.again[key]) / 2);
+  const ratio = (name, key) => medianWithInterval(rounds.map((round) => round[name][key] / without(round, name, key)));
   const parts = Object.fromEntries([...PARTS, 'again'].map((name) => [name, { throughput: ratio(name, 'perSecond'), cpu: ratio(name, 'cpuUs') }]));
   return { app, rounds: rounds.length, perSecond: absolute('perSecond'), cpuUs: absolute('cpuUs'), parts };
 }
