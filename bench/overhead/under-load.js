@@ -12,8 +12,8 @@ const { setTimeout: passed } = require('node:timers/promises');
 
 const isPinned = os.cpus().length >= 2 && spawnSync('taskset', ['-c', '0', 'true']).status === 0;
 
-function start(core, script, args, node) {
-  const [execPath, ...execArgv] = [...(isPinned ? ['taskset', '-c', String(core)] : []), node];
+function start(core, script, args, ...node) {
+  const [execPath, ...execArgv] = [...(isPinned ? ['taskset', '-c', String(core)] : []), ...node];
   return fork(path.join(__dirname, script), args, { execPath, execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 }
 
@@ -23,11 +23,11 @@ class UnderLoad {
   #directory;
   #port;
 
-  /** The app `app`, asked over and over from now on. */
-  static async begin(app, { node, connections, pipelining }) {
+  /** The app `app`, asked over and over from now on; `flags` are its Node's. */
+  static async begin(app, { node, flags = [], connections, pipelining }) {
     const one = new UnderLoad();
     one.#directory = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwarden-overhead-'));
-    one.#server = start(0, 'turns-server.js', [app, one.#directory], node);
+    one.#server = start(0, 'turns-server.js', [app, one.#directory], node, ...flags);
     [{ port: one.#port }] = await once(one.#server, 'message');
     one.#load = start(1, 'load.js', [one.#port, app, 100_000, connections, 0, pipelining], node);
     return one;
