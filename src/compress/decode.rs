@@ -2,6 +2,7 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 use zstd::stream::raw::{Decoder as Unzstd, InBuffer, Operation, OutBuffer};
+use zstd::zstd_safe::get_frame_content_size;
 
 use super::Compression;
 use crate::error::{Error, ErrorKind, Result};
@@ -11,6 +12,9 @@ const OUTPUT: usize = 128 * 1024;
 
 /// The first bytes that tell a compression take so many at most.
 const MAGIC: usize = 4;
+
+/// A zstd frame's header has so many bytes at most (RFC 8878, 3.1.1).
+const ZSTD_HEADER: usize = 18;
 
 /// The window of a gzip stream: 2^15 bytes, all that the format allows.
 const GZIP_WINDOW_BITS: u8 = 15;
@@ -44,6 +48,17 @@ struct Zstd {
     decoder: Unzstd<'static>,
     /// Between two frames.
     ended: bool,
+    frame: Frame,
+}
+
+/// A zstd frame, of which libzstd compares what it promised with what came only where no empty block is the last, or where it is given all at once.
+#[derive(Default)]
+struct Frame {
+    /// Its first bytes: the first `known` of these.
+    header: [u8; ZSTD_HEADER],
+    known: usize,
+    /// Bytes of text that came of it.
+    made: u64,
 }
 
 impl Default for Decoder {
@@ -114,7 +129,7 @@ impl Decoder {
             }
             Some(Compression::Zstd) => {
                 let decoder = Unzstd::new().map_err(|error| corrupt(Compression::Zstd, &error, 0))?;
-                State::Zstd(Zstd { decoder, ended: false })
+                State::Zstd(Zstd { decoder, ended: false, frame: Frame::default() })
             }
         })
     }
@@ -203,22 +218,49 @@ impl Zstd {
         let mut input = InBuffer::around(input);
         let size = input.src.len();
         while input.pos() < size || !self.ended {
-            let mut text = OutBuffer::around(&mut *output);
+            let (mut text, from) = (OutBuffer::around(&mut *output), input.pos());
             let wanted = self
                 .decoder
                 .run(&mut input, &mut text)
                 .map_err(|error| corrupt(Compression::Zstd, &error, offset + input.pos() as u64))?;
             let made = text.pos();
+            self.frame.take(&input.src[from..input.pos()], made);
             if made > 0 {
                 sink(&output[..made])?;
             }
             self.ended = wanted == 0;
+            if self.ended {
+                std::mem::take(&mut self.frame)
+                    .check()
+                    .map_err(|found| corrupt(Compression::Zstd, &found, offset + input.pos() as u64))?;
+            }
             // An output that was filled may not have been all.
             if input.pos() == size && made < output.len() {
                 break;
             }
         }
         Ok(())
+    }
+}
+
+impl Frame {
+    /// Bytes of it that were read, and how many bytes of text came of them.
+    fn take(&mut self, input: &[u8], made: usize) {
+        let rest = &mut self.header[self.known..];
+        let length = rest.len().min(input.len());
+        rest[..length].copy_from_slice(&input[..length]);
+        self.known += length;
+        self.made += made as u64;
+    }
+
+    /// At its end: whether as much came as its header says.
+    fn check(&self) -> std::result::Result<(), String> {
+        match get_frame_content_size(&self.header[..self.known]) {
+            Ok(Some(promised)) if promised != self.made => {
+                Err(format!("a frame of {promised} bytes that ends after {}", self.made))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

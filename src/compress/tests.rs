@@ -148,3 +148,18 @@ fn a_long_text_comes_in_pieces() {
         assert!(longest <= OUTPUT, "{longest}");
     }
 }
+
+#[test]
+fn a_frame_that_promised_more_is_corrupt_however_it_comes() {
+    // 135 bytes, says the header, and its one block is the last and empty.
+    const FRAME: [u8; 9] = [0x28, 0xB5, 0x2F, 0xFD, 0x20, 0x87, 0x01, 0x00, 0x00];
+    let twice = [FRAME, FRAME].concat();
+    for cut in 0..=FRAME.len() {
+        for input in [&FRAME[..], &twice] {
+            let error = decode(input, &[cut]).expect_err("corrupt");
+            assert!(matches!(error.kind(), ErrorKind::CompressionCorrupt { .. }), "cut at {cut}: {error}");
+        }
+    }
+    let empty = [0x28, 0xB5, 0x2F, 0xFD, 0x20, 0x00, 0x01, 0x00, 0x00];
+    assert_eq!(decode(&empty, &[6]), Ok(Vec::new()));
+}
