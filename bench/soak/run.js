@@ -1,7 +1,8 @@
 'use strict';
 
 // A busy service with everything of Heapwarden's on, for an hour, beside a twin without it under the same load:
-//   node bench/soak/run.js [--minutes 60] [--cycle 30] [--rate 15] [--leak heap|buffers|fds|timers] [--without captures,workers] [--node PATH] [--json FILE]
+//   node bench/soak/run.js [--minutes 60] [--cycle 30] [--rate 15] [--leak heap|buffers|fds|timers] [--without captures,workers] [--plain] [--node PATH]
+//     [--json FILE]
 //   node bench/soak/run.js --judge FILE
 //
 // Prints by how much more the service grows than its twin, and ends with 1 where anything grows (2: called in a way
@@ -36,6 +37,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '15' },
     leak: { type: 'string' },
     without: { type: 'string', default: '' },
+    plain: { type: 'boolean', default: false },
     node: { type: 'string', default: process.execPath },
     json: { type: 'string' },
     judge: { type: 'string' },
@@ -62,12 +64,22 @@ for (const name of without) if (!FEATURES.includes(name)) refuse(`--without: exp
 if (values.leak !== undefined && !(values.leak in leaks)) refuse(`--leak: expected one of ${Object.keys(leaks).join(', ')}, found "${values.leak}"`);
 const has = (feature) => !without.has(feature);
 
+/** V8 that learns nothing: functions have all that they will ever have from their first call on, and none is compiled anew or thrown away. */
+const PLAIN = ['lazy-feedback-allocation', 'opt', 'maglev', 'sparkplug', 'flush-bytecode'];
+
+/** Those of `PLAIN` that this V8 has. */
+function plainArgs() {
+  const known = spawnSync(values.node, ['--v8-options'], { encoding: 'utf8' }).stdout;
+  return PLAIN.filter((name) => new RegExp(`^ +--${name} `, 'm').test(known)).map((name) => `--no-${name}`);
+}
+const flags = values.plain ? plainArgs() : [];
+
 const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, Math.max(0, ms)); });
 
 /** A child that does what it is told over IPC: `ask(action, ...args)`. */
 function start(env, nodeArgs) {
   const child = fork(path.join(__dirname, 'app.js'), [], {
-    execPath: values.node, execArgv: ['--expose-gc', `--max-old-space-size=${HEAP_LIMIT_MB}`, ...nodeArgs],
+    execPath: values.node, execArgv: ['--expose-gc', `--max-old-space-size=${HEAP_LIMIT_MB}`, ...flags, ...nodeArgs],
     env: { ...bare(), ...env }, stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   const waiting = new Map();
@@ -236,7 +248,7 @@ async function main() {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'soak-'));
   try {
     const node = spawnSync(values.node, ['--version'], { encoding: 'utf8' }).stdout.trim();
-    const settings = { node, minutes, cycleMs, rate, leak: values.leak, without: [...without], cores: os.cpus().length };
+    const settings = { node, minutes, cycleMs, rate, leak: values.leak, without: [...without], plain: values.plain, cores: os.cpus().length };
     console.error(`${Math.round((minutes * 60_000) / cycleMs)} cycles of ${cycleMs / 1000} s on Node ${node}, ${rate} requests/s to each of both`);
     return await told(await soak(directory, settings));
   } finally {
