@@ -28,7 +28,6 @@ const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwarden-cost-'));
 process.on('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
 const where = { node: values.node, directory };
 
-
 /** Runs another benchmark; gives its JSON, from the file that it is told to write or from its last line. */
 function bench(script, args, file) {
   const all = file ? [...args, '--json', path.join(directory, file)] : args;
